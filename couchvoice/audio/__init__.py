@@ -1,0 +1,1 @@
+"""Samples: frames, files, devices, playout. Knows nothing of sessions."""

@@ -1,0 +1,1 @@
+"""The reference backend: mints secrets, runs tools, keeps turns. Never touches audio."""

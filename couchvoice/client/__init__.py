@@ -1,0 +1,1 @@
+"""The asyncio shell round the core: resources, backend calls, finalization."""

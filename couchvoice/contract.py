@@ -1,0 +1,157 @@
+"""Wire models of the backend's four endpoints, shared by the client and our backend.
+
+Law: requests are strict (an unknown field or a wrong type is refused), replies are lenient (a backend that is
+not ours may add fields and leave out whatever has a default here).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+SESSION_PATH = "/api/voice/realtime/session"
+TOOLS_PATH = "/api/voice/realtime/tools"
+TURN_PATH = "/api/voice/realtime/turn"
+END_PATH = "/api/voice/realtime/end"
+SESSION_TOKEN_HEADER = "X-Couchvoice-Session"
+
+ThreadId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+MemoryMode = Literal["incognito", "persistent"]
+Outcome = Literal["completed", "interrupted", "connection_interrupted"]
+ToolStatus = Literal["started", "completed", "failed"]
+
+# OpenAI's realtime voices, as the session config knows them.
+VOICES = ("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse")
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class SessionRequest(_Request):
+    """``POST /api/voice/realtime/session``"""
+
+    thread_id: ThreadId
+    user_id: str | None = None
+    memory_mode: MemoryMode = "incognito"
+    assistant_voice: str | None = None
+
+
+class IceServer(_Reply):
+    """W3C RTCIceServer."""
+
+    urls: str | list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
+class SessionReply(_Reply):
+    """The minimal reply has ``client_secret`` and ``session_config``; ours adds the rest."""
+
+    client_secret: Annotated[str, Field(min_length=1)]
+    session_config: dict[str, Any] = {}
+    thread_id: str | None = None
+    user_id: str | None = None
+    memory_mode: str | None = None
+    expires_at: float | None = None
+    calls_url: str | None = None
+    ws_url: str | None = None
+    ice_servers: list[IceServer] = []
+    session_id: str | None = None
+    session_token: str | None = None
+    provider: str | None = None
+
+
+class TranscriptEntry(_Request):
+    """One line of the conversation so far, as a tool may need it."""
+
+    role: Literal["user", "assistant"]
+    content: str
+    item_id: str | None = None
+
+
+class ToolRequest(_Request):
+    """``POST /api/voice/realtime/tools``"""
+
+    thread_id: ThreadId
+    user_id: str | None = None
+    current_user_message: str = ""
+    transcript: list[TranscriptEntry] = []
+    memory_mode: MemoryMode = "incognito"
+    tool_name: Annotated[str, Field(min_length=1)]
+    arguments: dict[str, Any] = {}
+    call_id: str | None = None
+
+
+class ToolReply(_Reply):
+    output: dict[str, Any]
+
+
+class ToolCallRecord(_Request):
+    """A tool call as a turn remembers it."""
+
+    tool_name: Annotated[str, Field(min_length=1)]
+    status: ToolStatus
+    output: dict[str, Any] = {}
+    error: str | None = None
+
+
+class TurnRequest(_Request):
+    """``POST /api/voice/realtime/turn``"""
+
+    thread_id: ThreadId
+    user_id: str | None = None
+    user_text: str = ""
+    assistant_text: str = ""
+    memory_mode: MemoryMode = "incognito"
+    route: str | None = None
+    response_style: str | None = None
+    tool_calls: list[ToolCallRecord] = []
+    client_turn_id: str | None = None
+    outcome: Outcome = "completed"
+    heard_text: str | None = None
+    timings: dict[str, Any] = {}
+
+
+class TurnReply(_Reply):
+    recorded: bool
+    thread_id: str | None = None
+    message_count: int | None = None
+
+
+class EndRequest(_Request):
+    """``POST /api/voice/realtime/end``"""
+
+    thread_id: ThreadId
+    user_id: str | None = None
+    memory_mode: MemoryMode = "incognito"
+    feedback: Literal["positive", "negative", "skip"] | None = None
+    session_id: str | None = None
+
+
+class EndReply(_Reply):
+    finalized: bool
+    summary: str | None = None
+    detail: str | None = None
+    themes: list[str] = []
+    mood_opened: str | None = None
+    mood_closed: str | None = None
+    turn_count: int | None = None
+    open_loops: list[str] = []
+    resolved_threads: list[str] = []
+
+
+class ErrorDetail(_Reply):
+    code: str
+    message: str
+
+
+class ErrorBody(_Reply):
+    """``{"detail": {"code", "message"}}``"""
+
+    detail: ErrorDetail

@@ -1,0 +1,165 @@
+"""Everything that can go wrong, as data. The sentence is built in ``__str__``; apps choose where to show it.
+
+    CouchvoiceError
+    ├── ConfigError                 an option, a setting, an input file
+    ├── InvalidState                a call that the present state does not allow
+    │   └── NotConnected            text or audio before the data channel is open
+    ├── AudioDeviceError            no device, no PortAudio, no permission
+    ├── TransportError              the way to the provider
+    │   ├── NegotiationFailed
+    │   │   └── SdpExchangeError    the calls URL answered with something other than 2xx and SDP
+    │   ├── ConnectTimeout
+    │   └── ConnectionLost
+    ├── BackendError                one of the four endpoints
+    │   ├── Unauthorized            401, 403
+    │   ├── RateLimited             429
+    │   └── Unavailable             no connection, no answer in time, 5xx
+    └── RealtimeError               the provider sent an ``error`` event that ends the session
+
+Law: whoever catches one of these can act on its fields; nobody parses its sentence.
+``retryable`` belongs to the exception, the retry policy to the caller.
+"""
+
+from __future__ import annotations
+
+
+class CouchvoiceError(Exception):
+    """The root. ``code`` is stable and fit for machines."""
+
+    code = "couchvoice_error"
+    retryable = False
+
+
+class ConfigError(CouchvoiceError):
+    """An option, a setting or an input file cannot be used as given."""
+
+    code = "config_error"
+
+
+class InvalidState(CouchvoiceError):
+    """The call does not fit the present state."""
+
+    code = "invalid_state"
+
+
+class NotConnected(InvalidState):
+    """Text or audio was handed in before the data channel was open, or after it closed."""
+
+    code = "not_connected"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"not connected (status: {self.status}): wait for connect() to return"
+
+
+class AudioDeviceError(CouchvoiceError):
+    """A sound device cannot be used."""
+
+    code = "audio_device_error"
+
+
+class TransportError(CouchvoiceError):
+    """The way to the provider failed."""
+
+    code = "transport_error"
+    retryable = True
+
+
+class NegotiationFailed(TransportError):
+    """Offer and answer did not lead to a connection."""
+
+    code = "negotiation_failed"
+
+
+class SdpExchangeError(NegotiationFailed):
+    """The calls URL refused the offer. ``status`` is the HTTP status, or None when there was no usable answer."""
+
+    code = "sdp_exchange_failed"
+
+    def __init__(self, url: str, status: int | None, detail: str) -> None:
+        super().__init__(url, status, detail)
+        self.url = url
+        self.status = status
+        self.detail = detail
+        self.retryable = status is None or status >= 500 or status == 429
+
+    def __str__(self) -> str:
+        answered = f"answered {self.status}" if self.status is not None else "could not be used"
+        hint = ": the client secret is wrong or has expired" if self.status == 401 else ""
+        return f"the SDP exchange failed: {self.url} {answered}{hint} ({self.detail})"
+
+
+class ConnectTimeout(TransportError):
+    """Not connected within the deadline."""
+
+    code = "negotiation_timeout"
+
+    def __init__(self, waited_for: str, seconds: float) -> None:
+        super().__init__(waited_for, seconds)
+        self.waited_for = waited_for
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"no {self.waited_for} within {self.seconds:g} s: is UDP blocked between here and the provider?"
+
+
+class ConnectionLost(TransportError):
+    """The connection ended without being asked to."""
+
+    code = "connection_lost"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the connection to the provider was lost: {self.reason}"
+
+
+class BackendError(CouchvoiceError):
+    """A backend endpoint failed. ``status`` is the HTTP status, or None when there was no usable answer."""
+
+    code = "backend_error"
+
+    def __init__(self, endpoint: str, status: int | None, code: str, detail: str) -> None:
+        super().__init__(endpoint, status, code, detail)
+        self.endpoint = endpoint
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+    def __str__(self) -> str:
+        answered = f"answered {self.status}" if self.status is not None else "gave no usable answer"
+        return f"the backend {answered} at {self.endpoint}: {self.detail} ({self.code})"
+
+
+class Unauthorized(BackendError):
+    """401 or 403: the token is missing, wrong, or not for this."""
+
+
+class RateLimited(BackendError):
+    """429. ``retry_after`` in seconds, when the backend named it."""
+
+    retryable = True
+    retry_after: float | None = None
+
+
+class Unavailable(BackendError):
+    """No connection, no answer in time, or 5xx."""
+
+    retryable = True
+
+
+class RealtimeError(CouchvoiceError):
+    """The provider reported an error that ends the session. ``code`` is the provider's."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"the provider ended the session: {self.detail} ({self.code})"
