@@ -1,0 +1,72 @@
+"""What the session tells whoever watches: the view, the JSON lines, the iterator of ``VoiceSession``.
+
+Law: notices are facts for people and logs. Nothing that the talk needs to go on hangs on somebody reading them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from couchvoice.core.state import SessionState
+from couchvoice.core.turn import FinishedTurn
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    state: SessionState
+
+
+@dataclass(frozen=True, slots=True)
+class UserTranscript:
+    """``text`` is cumulative; ``final`` replaces every draft of the same ``item_id``."""
+
+    item_id: str
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantTranscript:
+    """``text`` is cumulative over all outputs of the response; ``interrupted`` marks one that was cut."""
+
+    response_id: str
+    text: str
+    final: bool
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolActivity:
+    """``status`` is started, completed or failed; ``ms`` is None while it runs."""
+
+    name: str
+    call_id: str
+    status: str
+    ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The user spoke over the answer. ``stop_ms``: from speech_started received to the flush of playback."""
+
+    stop_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something failed and the session goes on. ``code`` is stable, ``message`` is for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecorded:
+    """``/turn`` was answered, or given up (``accepted`` false). ``recorded`` is the backend's word."""
+
+    turn: FinishedTurn
+    recorded: bool
+    accepted: bool
+
+
+Notice = StateChanged | UserTranscript | AssistantTranscript | ToolActivity | Interrupted | Problem | TurnRecorded
