@@ -16,7 +16,11 @@ from couchvoice.private import Private
 
 DEFAULT_BACKEND_PORT = 8765
 DEFAULT_REALTIME_PORT = 8766
-PROVIDERS = ("local", "openai")
+REALTIME_BASE_URLS = {
+    "local": f"http://127.0.0.1:{DEFAULT_REALTIME_PORT}/v1",
+    "openai": "https://api.openai.com/v1",
+}
+PROVIDERS = tuple(REALTIME_BASE_URLS)
 
 _ENVIRONMENT = {
     "backend_url": "COUCHVOICE_BACKEND_URL",

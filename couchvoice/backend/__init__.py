@@ -1,1 +1,7 @@
 """The reference backend: mints secrets, runs tools, keeps turns. Never touches audio."""
+
+from couchvoice.backend.app import create_app
+from couchvoice.backend.providers import RealtimeProvider
+from couchvoice.backend.sql_store import SqlStore
+
+__all__ = ["RealtimeProvider", "SqlStore", "create_app"]

@@ -1,0 +1,56 @@
+"""The backend as an ASGI application: the four endpoints, health, one shape for every error.
+
+Not a server: whoever calls ``create_app`` runs it, in process or behind a port. Law: the store and the provider are
+closed when the application shuts down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from couchvoice.backend.body_limit import BodyLimit
+from couchvoice.backend.providers import Provider
+from couchvoice.backend.refusals import install_error_bodies
+from couchvoice.backend.routes import VoiceEndpoints
+from couchvoice.backend.session_config import SessionDefaults
+from couchvoice.backend.store import Store
+from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry
+
+HEALTH_PATH = "/api/health"
+
+
+def create_app(
+    *,
+    store: Store,
+    provider: Provider,
+    tools: ToolRegistry | None = None,
+    defaults: SessionDefaults | None = None,
+) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await store.close()
+            await provider.close()
+
+    # FastAPI's documentation pages load scripts from elsewhere.
+    app = FastAPI(title="couchvoice backend", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_middleware(BodyLimit)
+    install_error_bodies(app)
+    app.add_api_route(HEALTH_PATH, _health, methods=["GET"])
+    endpoints = VoiceEndpoints(
+        store=store,
+        provider=provider,
+        tools=tools or ToolRegistry(STANDARD_TOOLS),
+        defaults=defaults or SessionDefaults(),
+    )
+    app.include_router(endpoints.router)
+    return app
+
+
+async def _health() -> dict[str, str]:
+    return {"status": "ok"}

@@ -1,0 +1,140 @@
+"""Crisis lines by country, and finding the country in what the user said.
+
+Not a geocoder. Law: the country comes from the user's own words and from nothing else; when the words leave a doubt,
+nothing is found and the user is asked. Every line has a name, a number and an https page, from the shipped dataset.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+LookupStatus = Literal[
+    "found", "no_location", "location_refused", "no_verified_results", "lookup_error", "not_attempted"
+]
+
+MAX_PLACE = 60  # characters of a place's name that we repeat
+
+_REFUSAL = re.compile(
+    r"\b(?:rather not|prefer not to|don't want to|do not want to|won't|will not|not going to)\s+"
+    r"(?:\w+\s+){0,3}?(?:say|tell|share|reveal|give)\b[^.?!]{0,40}\b(?:where|location|country|city|town|address)\b",
+    re.I,
+)
+_UNKNOWN_PLACE = re.compile(
+    r"\b(?i:i live in|we live in|i'm in|i am in|we're in|i'm from|i am from|calling from)\s+(?i:the\s+)?"
+    r"([^\W\d_a-z][\w'-]*(?: [^\W\d_a-z][\w'-]*){0,3})"
+)
+_NOT_THERE = re.compile(r"\b(?:not in|not from|left|leaving|out of)\s+(?:the\s+)?$", re.I)
+_THERE = re.compile(r"\bin\s+(?:the\s+)?$", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    name: str
+    phone: str
+    url: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    region: str
+    patterns: tuple[re.Pattern[str], ...]
+    resources: tuple[Resource, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    status: LookupStatus
+    location: str | None = None
+    resources: tuple[Resource, ...] = ()
+
+
+def load_countries(path: Path) -> tuple[Country, ...]:
+    """Raises ValueError for a dataset that cannot be trusted as it stands, OSError for one that cannot be read."""
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return tuple(_country(entry) for entry in entries)
+    except (yaml.YAMLError, KeyError, TypeError) as exc:
+        raise ValueError(f"{path.name} is not a list of countries with their lines") from exc
+
+
+@functools.cache
+def shipped_countries() -> tuple[Country, ...]:
+    with resources.as_file(resources.files("couchvoice.backend") / "crisis_resources.yaml") as path:
+        return load_countries(path)
+
+
+def look_up(said: Sequence[str], countries: Sequence[Country]) -> Lookup:
+    """Find the lines for what the user said, newest first: the newest words that tell a place, or refuse to, decide."""
+    texts = [text.replace("\u2019", "'") for text in said if text.strip()]
+    if not texts:
+        return Lookup("not_attempted")
+    for text in texts:
+        if _REFUSAL.search(text):
+            return Lookup("location_refused")
+        named = _named(text, countries)
+        if len(named) > 1:
+            return Lookup("no_location")
+        if named:
+            return Lookup("found", named[0].region, named[0].resources)
+        if place := _UNKNOWN_PLACE.search(text):
+            return Lookup("no_verified_results", place.group(1)[:MAX_PLACE])
+    return Lookup("no_location")
+
+
+def _named(text: str, countries: Sequence[Country]) -> list[Country]:
+    """The countries in which the user may be. Those that are said with "in" win over those only mentioned."""
+    mentions = [(country, text[: match.start()], match.group()) for country, match in _mentions(text, countries)]
+    there = [country for country, before, name in mentions if _THERE.search(before) or name.lower().startswith("in ")]
+    return list(dict.fromkeys(there or [country for country, _, _ in mentions]))
+
+
+def _mentions(text: str, countries: Sequence[Country]) -> Iterator[tuple[Country, re.Match[str]]]:
+    found = [
+        (country, match)
+        for country in countries
+        for pattern in country.patterns
+        for match in pattern.finditer(text)
+        if not _NOT_THERE.search(text[: match.start()])
+    ]
+    for country, match in found:
+        # "Northern Ireland" does not mention Ireland.
+        if not any(_inside(match, other) for _, other in found):
+            yield country, match
+
+
+def _inside(inner: re.Match[str], outer: re.Match[str]) -> bool:
+    return outer.start() <= inner.start() and inner.end() <= outer.end() and len(inner.group()) < len(outer.group())
+
+
+def _country(entry: dict[str, object]) -> Country:
+    region, names, codes, lines = entry["region"], entry["names"], entry["codes"], entry["resources"]
+    if not (
+        isinstance(region, str) and isinstance(names, list) and isinstance(codes, list) and isinstance(lines, list)
+    ):
+        raise TypeError(region)
+    return Country(
+        region,
+        (_pattern(names, re.I), _pattern(codes)) if codes else (_pattern(names, re.I),),
+        tuple(_resource(line, region) for line in lines),
+    )
+
+
+def _pattern(names: Sequence[str], flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
+    longest_first = sorted(names, key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", flags)
+
+
+def _resource(line: dict[str, str], region: str) -> Resource:
+    resource = Resource(line["name"], line["phone"], line["url"], region)
+    if not (resource.name and resource.phone and resource.url.startswith("https://")):
+        raise ValueError(f"a line of {region} has no name, no number or no https page")
+    return resource

@@ -1,0 +1,190 @@
+"""The four endpoints.
+
+Not what they stand on: sessions, tools and the store decide in their own modules. Law: incognito is the floor (a
+request may lower the mode of its session, never raise it), and an incognito request never reaches the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+
+from couchvoice.backend.arc import episodic_arc
+from couchvoice.backend.instructions import instructions
+from couchvoice.backend.providers import Provider
+from couchvoice.backend.refusals import INVALID_REQUEST, Refused, failing_as
+from couchvoice.backend.session_config import SessionDefaults, session_config
+from couchvoice.backend.sessions import LiveSession, LiveSessions, owner_hash
+from couchvoice.backend.store import Arc, Store, Turn
+from couchvoice.backend.tools import ToolContext, ToolRegistry
+from couchvoice.contract import (
+    END_PATH,
+    SESSION_PATH,
+    SESSION_TOKEN_HEADER,
+    TOOLS_PATH,
+    TURN_PATH,
+    EndReply,
+    EndRequest,
+    MemoryMode,
+    SessionReply,
+    SessionRequest,
+    ToolReply,
+    ToolRequest,
+    TurnReply,
+    TurnRequest,
+)
+
+INCOGNITO_END = "Incognito session ended without durable finalization."
+NO_SUMMARY = "No summary produced (session too short, no LLM, or incognito mode)."
+DEFAULT_ROUTE = "therapeutic"
+
+SessionToken = Annotated[str | None, Header(alias=SESSION_TOKEN_HEADER)]
+
+_log = logging.getLogger("couchvoice.backend")
+
+
+class VoiceEndpoints:
+    def __init__(self, *, store: Store, provider: Provider, tools: ToolRegistry, defaults: SessionDefaults) -> None:
+        self._store = store
+        self._provider = provider
+        self._tools = tools
+        self._defaults = defaults
+        self._sessions = LiveSessions()
+        self.router = APIRouter()
+        self.router.add_api_route(SESSION_PATH, self.session, methods=["POST"])
+        self.router.add_api_route(TOOLS_PATH, self.tools, methods=["POST"])
+        self.router.add_api_route(TURN_PATH, self.turn, methods=["POST"])
+        self.router.add_api_route(END_PATH, self.end, methods=["POST"])
+
+    async def session(self, request: SessionRequest) -> SessionReply:
+        with failing_as("voice_realtime_session_failed", "the session could not be created"):
+            owner = request.user_id or request.thread_id
+            config = session_config(
+                self._defaults,
+                voice=request.assistant_voice,
+                instructions=instructions(
+                    thread_id=request.thread_id, user_id=request.user_id, memory_mode=request.memory_mode
+                ),
+                tools=self._tools.schemas(request.memory_mode),
+            )
+            secret = await self._provider.mint(config, safety_identifier=owner_hash(owner))
+            session = self._sessions.open(request.thread_id, owner=owner, memory_mode=request.memory_mode)
+            _log.info("- session opened: %s, %s", self._provider.name, session.memory_mode)
+            return SessionReply(
+                client_secret=secret.value.reveal(),
+                expires_at=secret.expires_at,
+                thread_id=request.thread_id,
+                user_id=request.user_id,
+                memory_mode=session.memory_mode,
+                session_config=config,
+                calls_url=self._provider.calls_url,
+                ws_url=self._provider.ws_url,
+                session_id=session.session_id,
+                session_token=session.token.reveal(),
+                provider=self._provider.name,
+            )
+
+    async def tools(self, request: ToolRequest, token: SessionToken = None) -> ToolReply:
+        with failing_as("voice_realtime_tool_failed", "the tool failed"):
+            session = self._session(request.thread_id, token)
+            mode = _floor(request.memory_mode, session)
+            context = ToolContext(
+                thread_id=request.thread_id,
+                owner=_owner(request, session),
+                said=[
+                    request.current_user_message,
+                    *(entry.content for entry in reversed(request.transcript) if entry.role == "user"),
+                ],
+                store=self._store if mode == "persistent" else None,
+            )
+            output = await self._tools.run(request.tool_name, request.arguments, mode=mode, context=context)
+            _log.info("- tool %s completed", request.tool_name)
+            return ToolReply(output=output)
+
+    async def turn(self, request: TurnRequest, token: SessionToken = None) -> TurnReply:
+        with failing_as("voice_realtime_turn_record_failed", "the turn could not be recorded"):
+            session = self._session(request.thread_id, token)
+            if not (request.user_text.strip() or request.assistant_text.strip()):
+                raise Refused(
+                    HTTPStatus.UNPROCESSABLE_ENTITY, "empty_turn", "a turn needs the text of at least one side"
+                )
+            if _floor(request.memory_mode, session) == "incognito":
+                return TurnReply(recorded=False, thread_id=request.thread_id, message_count=0)
+            count = await self._store.record(_turn(request, owner=_owner(request, session)))
+            _log.info("- turn recorded")
+            return TurnReply(recorded=True, thread_id=request.thread_id, message_count=count)
+
+    async def end(self, request: EndRequest, token: SessionToken = None) -> EndReply:
+        with failing_as("voice_realtime_end_failed", "the session could not be finalized"):
+            session = self._session(request.thread_id, token)
+            if _floor(request.memory_mode, session) == "incognito":
+                return EndReply(finalized=False, detail=INCOGNITO_END)
+            arc = await self._store.finish(
+                request.thread_id,
+                owner=session.owner if session else request.user_id,
+                session_id=session.session_id if session else request.session_id,
+                summarize=episodic_arc,
+            )
+            _log.info("- session ended: %s", "finalized" if arc else "nothing to finalize")
+            return _end_reply(arc) if arc else EndReply(finalized=False, detail=NO_SUMMARY)
+
+    def _session(self, thread_id: str, token: str | None) -> LiveSession | None:
+        return self._sessions.find(token, thread_id=thread_id) if token is not None else None
+
+
+def _floor(asked: MemoryMode, session: LiveSession | None) -> MemoryMode:
+    return "incognito" if session is not None and session.memory_mode == "incognito" else asked
+
+
+def _owner(request: ToolRequest | TurnRequest, session: LiveSession | None) -> str:
+    return session.owner if session is not None else request.user_id or request.thread_id
+
+
+def _turn(request: TurnRequest, *, owner: str) -> Turn:
+    return Turn(
+        thread_id=request.thread_id,
+        owner=owner,
+        client_turn_id=request.client_turn_id,
+        fingerprint=_fingerprint(request),
+        user_text=request.user_text,
+        assistant_text=request.assistant_text,
+        outcome=request.outcome,
+        tool_calls=[call.model_dump() for call in request.tool_calls],
+        heard_text=request.heard_text,
+        timings=request.timings,
+        diagnostics={
+            "channel": "voice",
+            "route": request.route or DEFAULT_ROUTE,
+            "response_style": request.response_style,
+            "tool_names": [call.tool_name for call in request.tool_calls],
+        },
+    )
+
+
+def _fingerprint(request: TurnRequest) -> str:
+    """What two requests share that say the same. Refused for what JSON lets through and no database keeps."""
+    try:
+        body = json.dumps(request.model_dump(), sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:  # NaN, infinity, or half a surrogate pair
+        raise Refused(
+            HTTPStatus.UNPROCESSABLE_ENTITY, INVALID_REQUEST, "the turn holds a number or a character that JSON has not"
+        ) from None
+    return hashlib.sha256(body).hexdigest()
+
+
+def _end_reply(arc: Arc) -> EndReply:
+    return EndReply(
+        finalized=True,
+        summary=arc.summary,
+        themes=arc.primary_themes,
+        mood_opened=arc.mood_opened,
+        mood_closed=arc.mood_closed,
+        turn_count=arc.turn_count,
+        open_loops=arc.open_loops,
+        resolved_threads=arc.resolved_threads,
+    )

@@ -1,0 +1,37 @@
+"""show_memory_status: what is kept about the person who is speaking, in numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from couchvoice.backend.tools.registry import Tool, ToolArguments, ToolContext
+
+_INCOGNITO_TEXT = "This talk is incognito. Nothing of it is kept, and nothing that was kept before is used."
+
+
+async def _run(_: ToolArguments, context: ToolContext) -> dict[str, Any]:
+    if context.store is None:
+        return {"memory_mode": "incognito", "response_text": _INCOGNITO_TEXT}
+    counts = await context.store.counts(context.owner)
+    kept = f"{_number(counts.sessions, 'finished session')} and {_number(counts.turns, 'turn')}"
+    return {
+        "memory_mode": "persistent",
+        "saved_sessions": counts.sessions,
+        "saved_turns": counts.turns,
+        "proactive_recall_enabled": False,
+        "response_text": f"Memory is on for this talk. Kept so far: {kept}. I bring nothing up unasked.",
+    }
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+SHOW_MEMORY_STATUS = Tool(
+    name="show_memory_status",
+    description="Tell whether this talk is remembered and how much is kept. For questions about memory or privacy.",
+    arguments=ToolArguments,
+    side_effect="none",
+    retry_safe=True,
+    run=_run,
+)

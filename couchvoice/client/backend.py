@@ -1,0 +1,168 @@
+"""The backend as the client sees it: four calls, over HTTP.
+
+Works with our backend and with any other that serves the four endpoints (it may answer 500 for everything and add
+fields). Law: whatever goes wrong leaves as a BackendError that says what, where and whether another try makes sense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from couchvoice.contract import (
+    END_PATH,
+    SESSION_PATH,
+    SESSION_TOKEN_HEADER,
+    TOOLS_PATH,
+    TURN_PATH,
+    EndReply,
+    EndRequest,
+    ErrorBody,
+    SessionReply,
+    SessionRequest,
+    ToolCallRecord,
+    ToolReply,
+    ToolRequest,
+    TranscriptEntry,
+    TurnReply,
+    TurnRequest,
+)
+from couchvoice.core.effects import CallTool
+from couchvoice.core.turn import FinishedTurn
+from couchvoice.errors import BackendError, RateLimited, Unauthorized, Unavailable
+from couchvoice.private import Private
+from couchvoice.transports.http import HttpClient, HttpFailure, HttpReply, require_safe_url
+
+SESSION_TIMEOUT = 10.0  # seconds
+TOOL_TIMEOUT = 15.0  # seconds; then the model is told that the tool failed
+TURN_TIMEOUT = 10.0  # seconds
+END_TIMEOUT = 30.0  # seconds; a backend may write a summary
+
+_Reply = TypeVar("_Reply", bound=BaseModel)
+
+
+class Backend(Protocol):
+    """Every method raises BackendError."""
+
+    async def open_session(self) -> SessionReply: ...
+
+    async def call_tool(self, call: CallTool) -> Mapping[str, Any]: ...
+
+    async def record_turn(self, turn: FinishedTurn) -> TurnReply: ...
+
+    async def end_session(self) -> EndReply: ...
+
+
+class HttpBackend:
+    """One talk with the backend at ``base_url``. ``token`` is the client's bearer, when the backend wants one."""
+
+    def __init__(
+        self, base_url: str, request: SessionRequest, *, http: HttpClient, token: Private | None = None
+    ) -> None:
+        self._base_url = require_safe_url(base_url)
+        self._request = request
+        self._http = http
+        self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token.reveal()}"
+        self._reply: SessionReply | None = None
+
+    async def open_session(self) -> SessionReply:
+        reply = await self._post(SESSION_PATH, self._request, SessionReply, within=SESSION_TIMEOUT)
+        if reply.session_token:
+            self._headers[SESSION_TOKEN_HEADER] = reply.session_token
+        if reply.thread_id:
+            self._request = self._request.model_copy(update={"thread_id": reply.thread_id})
+        self._reply = reply
+        return reply
+
+    async def call_tool(self, call: CallTool) -> Mapping[str, Any]:
+        request = ToolRequest(
+            thread_id=self._request.thread_id,
+            user_id=self._request.user_id,
+            memory_mode=self._request.memory_mode,
+            current_user_message=call.current_user_message,
+            transcript=[
+                TranscriptEntry(
+                    role="user" if line.role == "user" else "assistant", content=line.content, item_id=line.item_id
+                )
+                for line in call.transcript
+            ],
+            tool_name=call.name,
+            arguments=dict(call.arguments),
+            call_id=call.call_id,
+        )
+        return (await self._post(TOOLS_PATH, request, ToolReply, within=TOOL_TIMEOUT)).output
+
+    async def record_turn(self, turn: FinishedTurn) -> TurnReply:
+        request = TurnRequest(
+            thread_id=self._request.thread_id,
+            user_id=self._request.user_id,
+            memory_mode=self._request.memory_mode,
+            user_text=turn.user_text,
+            assistant_text=turn.assistant_text,
+            tool_calls=[
+                ToolCallRecord.model_validate(
+                    {"tool_name": call.name, "status": call.status, "output": dict(call.output), "error": call.error}
+                )
+                for call in turn.tool_calls
+            ],
+            client_turn_id=turn.client_turn_id,
+            outcome=turn.outcome.value,
+            timings=dict(turn.timings),
+        )
+        return await self._post(TURN_PATH, request, TurnReply, within=TURN_TIMEOUT)
+
+    async def end_session(self) -> EndReply:
+        request = EndRequest(
+            thread_id=self._request.thread_id,
+            user_id=self._request.user_id,
+            memory_mode=self._request.memory_mode,
+            session_id=self._reply.session_id if self._reply else None,
+        )
+        return await self._post(END_PATH, request, EndReply, within=END_TIMEOUT)
+
+    async def _post(self, path: str, request: BaseModel, expect: type[_Reply], *, within: float) -> _Reply:
+        url = self._base_url + path
+        body = request.model_dump_json(exclude_none=True).encode()
+        try:
+            reply = await self._http.post(url, body, self._headers, within=within)
+        except HttpFailure as exc:
+            raise Unavailable(url, None, "backend_unreachable", str(exc)) from exc
+        if not reply.ok:
+            raise _refusal(url, reply)
+        try:
+            return expect.model_validate_json(reply.body)
+        except ValidationError as exc:
+            what = "no JSON" if exc.errors()[0]["type"] == "json_invalid" else f"not what {path} promises"
+            raise BackendError(url, None, "backend_answered_nonsense", f"the answer is {what}") from exc
+
+
+def _refusal(url: str, reply: HttpReply) -> BackendError:
+    code, message = f"http_{reply.status}", f"{len(reply.body)} bytes that are no error message"
+    try:
+        detail = ErrorBody.model_validate_json(reply.body).detail
+        code, message = detail.code, detail.message
+    except ValidationError:
+        pass  # the status alone has to do
+    match reply.status:
+        case 401 | 403:
+            return Unauthorized(url, reply.status, code, message)
+        case 429:
+            limited = RateLimited(url, reply.status, code, message)
+            limited.retry_after = _seconds(reply.headers.get("retry-after"))
+            return limited
+        case status if status >= 500:
+            return Unavailable(url, status, code, message)
+        case status:
+            return BackendError(url, status, code, message)
+
+
+def _seconds(text: str | None) -> float | None:
+    """``Retry-After`` in seconds; the form with a date is ignored."""
+    try:
+        return max(0.0, float(text or ""))
+    except ValueError:
+        return None

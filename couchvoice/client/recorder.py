@@ -1,0 +1,79 @@
+"""The recorder: takes the turns to the backend, one after the other, until each is answered or given up.
+
+Law: turns are posted in the order in which they ended, each with the same ``client_turn_id`` at every try, and no
+failure of a turn reaches the talk. It outlives the talk: the client drains it before ``/end``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from couchvoice.client.backend import Backend
+from couchvoice.core.notices import Notice, Problem, TurnRecorded
+from couchvoice.core.turn import FinishedTurn
+from couchvoice.errors import BackendError, RateLimited
+
+log = logging.getLogger("couchvoice.client.recorder")
+
+FIRST_DELAY = 0.3  # seconds; doubled at each try
+LONGEST_DELAY = 10.0  # seconds; also for a Retry-After
+TRIES = 6
+
+
+class Recorder:
+    """``run`` is a task of the client's, who awaits it after ``drain``."""
+
+    def __init__(self, backend: Backend, observe: Callable[[Notice], None]) -> None:
+        self._backend = backend
+        self._observe = observe
+        # Not bounded: an entry is a few hundred bytes and takes seconds to speak.
+        self._owed: asyncio.Queue[FinishedTurn] = asyncio.Queue()
+        self._current: FinishedTurn | None = None
+
+    def put(self, turn: FinishedTurn) -> None:
+        self._owed.put_nowait(turn)
+
+    async def drain(self) -> None:
+        """Return when nothing is owed."""
+        await self._owed.join()
+
+    async def run(self) -> None:
+        """Post what is put, until cancelled. Then whatever is still owed is given up, and said to be."""
+        try:
+            while True:
+                self._current = await self._owed.get()
+                await self._record(self._current)
+                self._current = None
+                self._owed.task_done()
+        finally:
+            self._give_up_rest()
+
+    async def _record(self, turn: FinishedTurn) -> None:
+        for attempt in range(TRIES):
+            try:
+                reply = await self._backend.record_turn(turn)
+            except BackendError as exc:
+                log.warning("x turn %d not recorded (try %d): %s", turn.index, attempt + 1, exc.code)
+                if not exc.retryable or attempt == TRIES - 1:
+                    self._observe(Problem(exc.code, str(exc)))
+                    break
+                await asyncio.sleep(_delay(attempt, exc))
+            else:
+                self._observe(TurnRecorded(turn, recorded=reply.recorded, accepted=True))
+                return
+        self._observe(TurnRecorded(turn, recorded=False, accepted=False))
+
+    def _give_up_rest(self) -> None:
+        rest = [self._current] if self._current else []
+        while not self._owed.empty():
+            rest.append(self._owed.get_nowait())
+        for turn in rest:
+            log.warning("x turn %d given up: the talk is over", turn.index)
+            self._observe(TurnRecorded(turn, recorded=False, accepted=False))
+
+
+def _delay(attempt: int, exc: BackendError) -> float:
+    asked = exc.retry_after if isinstance(exc, RateLimited) else None
+    return min(LONGEST_DELAY, asked if asked is not None else FIRST_DELAY * 2**attempt)

@@ -1,0 +1,79 @@
+"""A peer connection as both ends need it: aiortc, told what it does not know by itself.
+
+aiortc gathers from a public STUN server unless told not to, finds no candidates on a machine that has loopback only,
+and dies as a whole of one exception in a handler or of one text message that is no UTF-8.
+Law: every adaptation stands here, on the instance, and says what happens without it; nothing of aiortc is patched.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection
+
+log = logging.getLogger("couchvoice.transports.peer")
+
+DATA_CHANNEL_LABEL = "oai-events"
+LOOPBACK = "127.0.0.1"
+_PPID_STRING = 51  # RFC 8831 §8: WebRTC String
+_PPID_BINARY = 53  # RFC 8831 §8: WebRTC Binary
+
+
+def new_peer_connection(ice_servers: Iterable[RTCIceServer] = ()) -> RTCPeerConnection:
+    """A peer connection that gathers host candidates only, unless servers are named."""
+    # Without a list aiortc asks a public STUN server, which costs 5 s where it cannot be reached.
+    return RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers)))
+
+
+def prepare_to_gather(peer: RTCPeerConnection) -> None:
+    """To be called when all transceivers and channels are there, before ``setLocalDescription``."""
+    transports = {transceiver.sender.transport.transport for transceiver in peer.getTransceivers()}
+    if peer.sctp is not None:
+        transports.add(peer.sctp.transport.transport)
+        _accept_any_text(peer.sctp)
+    for transport in transports:
+        _fall_back_to_loopback(transport._connection)
+
+
+def on_message(channel: RTCDataChannel, receive: Callable[[str | bytes], None]) -> None:
+    """Call ``receive`` for each message; an exception in it is logged and the peer lives."""
+
+    @channel.on("message")
+    def _guarded(message: str | bytes) -> None:
+        # One item of a serving loop: aiortc ends the whole peer when a handler raises.
+        try:
+            receive(message)
+        except Exception:
+            log.exception("x a handler failed on a message of %d bytes", len(message))
+
+
+def _fall_back_to_loopback(connection: Any) -> None:
+    """aioice leaves 127.0.0.1 out, so that on a machine with nothing else the state stays ``new`` for ever."""
+    gather = connection.get_component_candidates
+
+    async def gather_somewhere(component: int, addresses: list[str], **options: Any) -> Any:
+        return await gather(component=component, addresses=addresses or [LOOPBACK], **options)
+
+    connection.get_component_candidates = gather_somewhere
+
+
+def _accept_any_text(sctp: Any) -> None:
+    """aiortc decodes text in its receive loop: one message that is no UTF-8 ends the connection."""
+    receive = sctp._data_channel_receive
+
+    async def receive_anything(stream_id: int, pp_id: int, data: bytes) -> None:
+        if pp_id == _PPID_STRING and not _is_utf8(data):
+            pp_id = _PPID_BINARY
+        await receive(stream_id, pp_id, data)
+
+    sctp._data_channel_receive = receive_anything
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

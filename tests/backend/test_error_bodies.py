@@ -1,0 +1,88 @@
+"""Every error has the one shape and repeats nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from couchvoice.backend.body_limit import MAX_BODY
+from couchvoice.contract import SESSION_PATH, TOOLS_PATH, TURN_PATH
+from tests.backend.ends import BackendEnd, error_code
+
+SPOKEN = "the zebra under the piano hums"
+
+
+async def test_health_answers(backend: BackendEnd) -> None:
+    assert (await backend.http.get("/api/health")).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [("GET", "/nowhere", 404, "not_found"), ("GET", SESSION_PATH, 405, "method_not_allowed")],
+)
+async def test_a_route_that_is_not_there_has_the_shape_too(
+    backend: BackendEnd, method: str, path: str, status: int, code: str
+) -> None:
+    response = await backend.http.request(method, path)
+    assert response.status_code == status
+    assert error_code(response) == code
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        '"text"',
+        "[" * 30_000,
+        '{"thread_id": ' + "9" * 5000 + "}",
+        '{"thread_id": "\\ud800"}',
+        f'{{"thread_id": "t", "{SPOKEN}": 1}}',
+        f'{{"thread_id": "t", "memory_mode": "{SPOKEN}"}}',
+        f'{{"thread_id": "t", "user_id": ["{SPOKEN}"]}}',
+        b"\xff\xfe\xfa",
+    ],
+)
+async def test_a_body_that_cannot_be_used_is_refused_and_not_repeated(backend: BackendEnd, body: str | bytes) -> None:
+    response = await backend.http.post(SESSION_PATH, content=body, headers={"content-type": "application/json"})
+    assert response.status_code in (400, 422)
+    assert error_code(response) == "invalid_request"
+    assert SPOKEN not in response.text
+    assert "999" not in response.text
+
+
+@pytest.mark.parametrize(("path", "field"), [(TURN_PATH, "timings"), (TOOLS_PATH, "arguments")])
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", '"\\ud800"'])
+async def test_what_no_database_keeps_is_refused_inside_free_objects_too(
+    backend: BackendEnd, path: str, field: str, value: str
+) -> None:
+    needed = {"user_text": "hello"} if path == TURN_PATH else {"tool_name": "wait_for_user"}
+    body = json.dumps({"thread_id": "t", "memory_mode": "persistent", **needed, field: {"x": 0}})
+    response = await backend.http.post(
+        path, content=body.replace('"x": 0', f'"x": {value}'), headers={"content-type": "application/json"}
+    )
+    assert response.status_code == 422
+    error_code(response)
+
+
+async def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_not(backend: BackendEnd) -> None:
+    frame = len(json.dumps({"thread_id": "t", "user_text": ""}))
+    for size, status in ((MAX_BODY, 200), (MAX_BODY + 1, 413)):
+        body = json.dumps({"thread_id": "t", "user_text": "x" * (size - frame)})
+        assert len(body) == size
+        response = await backend.http.post(TURN_PATH, content=body, headers={"content-type": "application/json"})
+        assert response.status_code == status
+    assert error_code(response) == "body_too_large"
+
+
+async def test_a_store_that_breaks_gives_a_500_with_the_endpoints_code(
+    backend: BackendEnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    backend.data.write_text("a file where the directory should be", encoding="utf-8")
+    turn = await backend.turn(user_text=SPOKEN, memory_mode="persistent")
+    assert (turn.status_code, error_code(turn)) == (500, "voice_realtime_turn_record_failed")
+    assert SPOKEN not in turn.text + caplog.text
+    assert "x voice_realtime_turn_record_failed" in caplog.text
