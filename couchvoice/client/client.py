@@ -49,7 +49,7 @@ _BEFORE_READY = frozenset({SessionState.IDLE, SessionState.CONNECTING, SessionSt
 
 
 class Client:
-    """One talk, from ``run`` to its end. ``open_transport`` gets the backend's reply and this client's ear and mouth."""
+    """One talk, from ``run`` to its end. ``open_transport`` gets the backend's reply and this client."""
 
     def __init__(
         self,
@@ -70,6 +70,7 @@ class Client:
         self.failure: CouchvoiceError | None = None
         self.connect_ms: float | None = None
         self.ready = asyncio.Event()
+        self.quiet = asyncio.Event()  # nobody speaks, nothing is owed to anybody
         self._backend = backend
         self._source = source
         self._sink = sink
@@ -79,8 +80,7 @@ class Client:
         self._recorder = Recorder(backend, self._observe)
         self._loop = asyncio.get_running_loop()
         self._transport: Transport | None = None
-        self._tools: asyncio.TaskGroup | None = None
-        self._running: set[asyncio.Task[None]] = set()  # the reader and the tools
+        self._tasks: asyncio.TaskGroup | None = None  # the reader and the tools
         self._timer: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
         self._handed_out = asyncio.Event()  # the session owes no turn to the recorder any more
@@ -125,10 +125,6 @@ class Client:
         """Raises NotConnected."""
         self._perform(self.session.interrupt(self._now()))
 
-    async def finished_speaking(self) -> None:
-        """Return when the source has nothing more to say."""
-        await self._source.finished()
-
     # Its parts, in order
 
     async def _connect(self) -> None:
@@ -145,17 +141,17 @@ class Client:
         log.info("- ready after %.0f ms", self.connect_ms)
 
     async def _talk(self) -> None:
-        async with asyncio.TaskGroup() as tools:
-            self._tools = tools
-            reading = tools.create_task(self._read(), name="read-events")
-            self._running.add(reading)
-            await self._stop.wait()
-            await self._fall_silent()
-            self._perform(self.session.close(self._now()))
-            # Words that turns still wait for: the session's own timer ends this within a second.
-            await self._handed_out.wait()
-            for task in self._running:
-                task.cancel()
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                self._tasks.create_task(self._read(), name="read-events")
+                await self._stop.wait()
+                await self._fall_silent()
+                self._perform(self.session.close(self._now()))
+                # Words that turns still wait for: the session's own timer ends this within a second.
+                await self._handed_out.wait()
+                raise _TalkOver
+        except* _TalkOver:
+            pass
 
     async def _read(self) -> None:
         assert self._transport is not None  # _talk comes after _connect
@@ -193,7 +189,8 @@ class Client:
                 case SendEvent():
                     self._send(encode_client_event(effect.event))
                 case CallTool():
-                    self._spawn(self._call_tool(effect), name=f"tool-{effect.name}")
+                    assert self._tasks is not None  # calls come from events, events from the reader in the group
+                    self._tasks.create_task(self._call_tool(effect), name=f"tool-{effect.name}")
                 case RecordTurn():
                     self._recorder.put(effect.turn)
                 case FlushPlayback():
@@ -203,6 +200,10 @@ class Client:
                 case _:
                     self._observe(effect)
         self._wind()
+        if self.session.settled:
+            self.quiet.set()
+        else:
+            self.quiet.clear()
         if self.session.state is SessionState.FINALIZING and self._timer is None:
             self._handed_out.set()
 
@@ -214,12 +215,6 @@ class Client:
         except ConnectionLost as exc:
             # The reader gets the same news, and ends the talk.
             log.debug("x not sent: %s", exc.reason)
-
-    def _spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
-        assert self._tools is not None  # calls come from events, events from the reader inside the group
-        task = self._tools.create_task(work, name=name)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
 
     async def _call_tool(self, call: CallTool) -> None:
         error: str | None = None
@@ -299,3 +294,7 @@ async def _bounded(closing: Coroutine[Any, Any, None], what: str) -> None:
             await closing
     except TimeoutError:
         log.warning("x %s did not let go within %g s", what, RELEASE_TIMEOUT)
+
+
+class _TalkOver(Exception):
+    """Ends the task group of a talk."""

@@ -149,6 +149,12 @@ class VoiceSession:
         """Return when the source has handed out its last sample; a microphone never has."""
         await self._source.finished()
 
+    async def quiet(self) -> None:
+        """Return when nobody speaks and nothing is owed: no answer, no tool, no turn. Raises NotConnected."""
+        if self._client is None:
+            raise NotConnected(self._status)
+        await self._client.quiet.wait()
+
     async def __aiter__(self) -> AsyncIterator[Notice]:
         """Everything that happens, in order, until the talk is over."""
         while (notice := await self._notices.get()) is not None:
@@ -191,11 +197,6 @@ class VoiceSession:
     @property
     def can_send(self) -> bool:
         return self.state in _CONNECTED or self.state is SessionState.WARMING
-
-    @property
-    def is_settled(self) -> bool:
-        """Nobody speaks, nothing is owed: no answer, no tool, no turn."""
-        return self._client is not None and self._client.session.settled
 
     @property
     def session_config(self) -> Mapping[str, Any]:

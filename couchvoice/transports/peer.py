@@ -12,11 +12,24 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection
+from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 
 log = logging.getLogger("couchvoice.transports.peer")
 
 DATA_CHANNEL_LABEL = "oai-events"
 LOOPBACK = "127.0.0.1"
+# aiortc raises all of these on a description that it does not like.
+SDP_ERRORS = (
+    ValueError,
+    AssertionError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    InternalError,
+    InvalidAccessError,
+    InvalidStateError,
+    OperationError,
+)
 _PPID_STRING = 51  # RFC 8831 §8: WebRTC String
 _PPID_BINARY = 53  # RFC 8831 §8: WebRTC Binary
 

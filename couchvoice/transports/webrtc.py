@@ -12,14 +12,20 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from aiortc import RTCDataChannel, RTCIceServer, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
-from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
+from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamTrack
 
 from couchvoice.audio.frames import AudioFrame
 from couchvoice.errors import ConnectionLost, ConnectTimeout, NegotiationFailed, NotConnected, SdpExchangeError
 from couchvoice.private import Private
 from couchvoice.transports.http import HttpClient, HttpFailure
-from couchvoice.transports.peer import DATA_CHANNEL_LABEL, new_peer_connection, on_message, prepare_to_gather
+from couchvoice.transports.peer import (
+    DATA_CHANNEL_LABEL,
+    SDP_ERRORS,
+    new_peer_connection,
+    on_message,
+    prepare_to_gather,
+)
 from couchvoice.transports.tracks import SourceTrack, read_track
 
 log = logging.getLogger("couchvoice.transports.webrtc")
@@ -28,19 +34,6 @@ CONNECT_TIMEOUT = 10.0  # seconds from the offer to the open data channel
 CLOSE_TIMEOUT = 1.0  # seconds; aiortc joins a decoder thread and waits for DTLS
 MAX_WAITING_EVENTS = 10_000  # a reader that is further behind has stopped: the connection is given up
 MAX_ANSWER = 256 * 1024  # bytes of SDP
-
-# aiortc's parser raises all of these on SDP that it does not like.
-_SDP_ERRORS = (
-    ValueError,
-    AssertionError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    InternalError,
-    InvalidAccessError,
-    InvalidStateError,
-    OperationError,
-)
 
 
 class WebRTCTransport:
@@ -134,7 +127,7 @@ class WebRTCTransport:
         answer = await self._exchange(peer.localDescription.sdp)
         try:
             await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        except _SDP_ERRORS as exc:
+        except SDP_ERRORS as exc:
             raise SdpExchangeError(self._calls_url, None, f"the answer is no usable SDP: {type(exc).__name__}") from exc
         await self._open
         log.info("- data channel open, call %s", self.call_id)

@@ -1,0 +1,174 @@
+"""The local server's HTTP side: client secrets, calls, hangup, in OpenAI's paths and error shape.
+
+Law: the application owns its calls: they run in its task group, and end with its lifespan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from couchvoice.local.peer import Call, Engines
+from couchvoice.local.secret_book import DEFAULT_LIFETIME, LIFETIMES, SecretBook
+from couchvoice.local.session_object import SESSION_LIMIT, SessionObject
+from couchvoice.transports.peer import SDP_ERRORS
+
+log = logging.getLogger("couchvoice.local.app")
+
+MAX_OFFER = 256 * 1024  # bytes of SDP
+MAX_CONFIG = 1024 * 1024  # bytes of JSON
+_ID_BYTES = 12
+
+
+class Refused(Exception):
+    """A request that is answered with an error in OpenAI's shape."""
+
+    def __init__(self, status: int, code: str, message: str, param: str | None = None) -> None:
+        super().__init__(status, code, message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.param = param
+
+
+class RealtimeApp:
+    """``asgi`` is the application; its lifespan must run. ``api_key`` None: any key will do."""
+
+    def __init__(self, engines: Engines, *, api_key: str | None = None) -> None:
+        self._engines = engines
+        self._book = SecretBook(api_key)
+        self._calls: dict[str, Call] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self.asgi = Starlette(
+            routes=[
+                Route("/health", _health),
+                Route("/v1/realtime/client_secrets", self._mint, methods=["POST"]),
+                Route("/v1/realtime/calls", self._call, methods=["POST"]),
+                Route("/v1/realtime/calls/{call_id}/hangup", self._hang_up, methods=["POST"]),
+            ],
+            exception_handlers={Refused: _answer_refusal},
+            lifespan=self._lifespan,
+        )
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as self._tasks:
+            yield
+            for call in self._calls.values():
+                call.hang_up()
+
+    async def _mint(self, request: Request) -> Response:
+        if not self._book.is_key(_bearer(request)):
+            raise Refused(401, "invalid_api_key", "Incorrect API key provided.")
+        body = await _json_object(request)
+        session = body.get("session", {})
+        if not isinstance(session, dict):
+            raise Refused(400, "invalid_type", "'session' must be an object.", "session")
+        secret = self._book.mint(session, now=time.time(), lifetime=_lifetime(body))
+        shown = SessionObject(_new_id("sess"), session, secret.expires_at).as_dict()
+        return JSONResponse({"value": secret.value, "expires_at": int(secret.expires_at), "session": shown})
+
+    async def _call(self, request: Request) -> Response:
+        config = self._authorized_config(request)
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/sdp":
+            raise Refused(415, "unsupported_content_type", "Send the offer as application/sdp.")
+        offer = await _bounded_body(request, MAX_OFFER)
+        if model := request.query_params.get("model"):
+            config = {**config, "model": model}
+        call_id = _new_id("rtc")
+        session = SessionObject(_new_id("sess"), config, time.time() + SESSION_LIMIT)
+        call = Call(call_id, session, self._engines)
+        try:
+            answer = await call.answer(offer.decode("utf-8", "replace"))
+        except SDP_ERRORS as exc:
+            await call.close()
+            raise Refused(400, "invalid_offer", f"The offer is no usable SDP ({type(exc).__name__}).", "sdp") from exc
+        assert self._tasks is not None  # no request comes before the lifespan
+        self._calls[call_id] = call
+        self._tasks.create_task(self._serve(call), name=call_id)
+        headers = {"Location": f"/v1/realtime/calls/{call_id}"}
+        return Response(answer, status_code=201, media_type="application/sdp", headers=headers)
+
+    async def _hang_up(self, request: Request) -> Response:
+        self._authorized_config(request)
+        call = self._calls.get(request.path_params["call_id"])
+        if call is None:
+            raise Refused(404, "call_not_found", "There is no such call.", "call_id")
+        call.hang_up()
+        return Response(status_code=200)
+
+    async def _serve(self, call: Call) -> None:
+        # One item of a serving loop: a call that fails must not end the others.
+        try:
+            await call.run()
+        except Exception:
+            log.exception("x call %s failed", call.call_id)
+        finally:
+            del self._calls[call.call_id]
+
+    def _authorized_config(self, request: Request) -> Mapping[str, Any]:
+        """The session config that goes with the request's key or secret."""
+        bearer = _bearer(request)
+        if secret := self._book.find(bearer, now=time.time()):
+            return secret.session
+        if self._book.is_key(bearer):
+            return {}
+        raise Refused(401, "invalid_api_key", "The client secret is wrong or has expired.")
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _answer_refusal(_: Request, exc: Exception) -> Response:
+    assert isinstance(exc, Refused)  # registered for nothing else
+    error = {"message": exc.message, "type": "invalid_request_error", "code": exc.code, "param": exc.param}
+    return JSONResponse({"error": error}, status_code=exc.status)
+
+
+async def _json_object(request: Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await _bounded_body(request, MAX_CONFIG) or b"{}")
+    except (ValueError, RecursionError) as exc:
+        raise Refused(400, "invalid_json", "The body is no JSON.") from exc
+    if not isinstance(body, dict):
+        raise Refused(400, "invalid_type", "The body must be a JSON object.")
+    return body
+
+
+async def _bounded_body(request: Request, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise Refused(400, "body_too_large", f"The body is larger than {limit // 1024} KiB.")
+    return bytes(body)
+
+
+def _lifetime(body: Mapping[str, Any]) -> int:
+    after = body.get("expires_after")
+    seconds = after.get("seconds", DEFAULT_LIFETIME) if isinstance(after, dict) else DEFAULT_LIFETIME
+    if not isinstance(seconds, int) or seconds not in LIFETIMES:
+        limits = f"{LIFETIMES.start} and {LIFETIMES.stop - 1}"
+        raise Refused(400, "invalid_value", f"'seconds' must be between {limits}.", "expires_after.seconds")
+    return seconds
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _new_id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(_ID_BYTES)}"

@@ -1,0 +1,65 @@
+"""Which recognizer the local server listens with.
+
+Known recordings when there are any, for their text is evidence; phrases for a live microphone; both, one after the
+other, where a talk may hold either.
+Law: a server that lacks a recognizer hears nothing and says why; it does not fail.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from couchvoice.local.heard import Heard
+from couchvoice.local.missing import MissingPart
+from couchvoice.local.phrases import PhraseRecognizer
+from couchvoice.local.recordings import KnownRecordings, Recording
+from couchvoice.private import Private
+
+_log = logging.getLogger("couchvoice.local")
+
+
+class Recognizer(Protocol):
+    """Turns an utterance into text."""
+
+    def hear(self, samples: NDArray[np.int16], rate: int) -> Heard:
+        """Blocking, so run it in a thread; many threads may ask. Never raises."""
+
+
+class _OneAfterTheOther:
+    """The first that recognizes the utterance counts; if none does, what the first has to say about it."""
+
+    def __init__(self, recognizers: Sequence[Recognizer]) -> None:
+        self._recognizers = recognizers
+
+    def hear(self, samples: NDArray[np.int16], rate: int) -> Heard:
+        first: Heard | None = None
+        for recognizer in self._recognizers:
+            heard = recognizer.hear(samples, rate)
+            _log.debug(
+                "< %s: share %.2f of %r, %s",
+                type(recognizer).__name__,
+                heard.share,
+                Private(heard.nearest or ""),
+                "refused" if heard.text is None else "accepted",
+            )
+            if heard.text is not None:
+                return heard
+            first = first or heard
+        assert first is not None  # choose_recognizer puts in at least one
+        return first
+
+
+def choose_recognizer(*, recordings: Sequence[Recording] = (), phrases: Sequence[str] = ()) -> Recognizer:
+    """Recordings first, then phrases, as far as each is given and installed."""
+    recognizers: list[Recognizer] = [KnownRecordings(recordings)] if recordings or not phrases else []
+    if phrases:
+        try:
+            recognizers.append(PhraseRecognizer(phrases))
+        except MissingPart as exc:
+            _log.warning("x phrases are not recognized, only known recordings are: %s", exc)
+    return _OneAfterTheOther(recognizers or [KnownRecordings(())])

@@ -1,0 +1,140 @@
+"""What the local server answers: the rules, applied.
+
+Not a language model: it knows what the file of rules knows (rulebook.py says how to write one).
+Law: stateless and deterministic, so that one instance serves every session. What was asked with which tools on offer
+gives the answer; the tools' outputs give what follows.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from couchvoice.local.rulebook import ANY_TOOL, Rule, RuleBook, Sentence, ToolTalk, normalised, read_rules
+
+_SHIPPED = Path(__file__).with_name("replies.yaml")
+_PLACEHOLDER = re.compile(r"\{([\w.]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """In order. Empty: say nothing."""
+
+    parts: tuple[Say | Call, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a called tool gave back; a failed one has "error" in its output."""
+
+    name: str
+    arguments: dict[str, Any]
+    output: dict[str, Any]
+
+
+class Rules:
+    """The rules of a file; what the file leaves out of ``tools`` and ``otherwise`` is as in the shipped one."""
+
+    def __init__(self, book: RuleBook, shipped: RuleBook) -> None:
+        self._rules = book.rules
+        self._tools = {**shipped.tools, **book.tools}
+        self._otherwise = book.otherwise or shipped.otherwise or ""
+        self._by_phrase = {normalised(phrase): rule for rule in book.rules for phrase in rule.phrases}
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Rules:
+        """None: the shipped rules. Raises ConfigError that names the file and the line."""
+        shipped = read_rules(_SHIPPED)
+        return cls(shipped if path is None else read_rules(path), shipped)
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """What one may say, as the file spells it."""
+        return tuple(phrase for rule in self._rules for phrase in rule.phrases)
+
+    def answer(self, heard: str, *, tools: Collection[str]) -> Reply:
+        """The reply to what the user said. ``tools``: the names of those that the session offers."""
+        rule = self._rule(normalised(heard))
+        if rule is None:
+            return _said(self._otherwise)
+        calls = [Call(name, copy.deepcopy(arguments)) for name, arguments in rule.calls.items() if name in tools]
+        missing = [self._talk(name).missing or "" for name in rule.calls if name not in tools]
+        preamble = rule.say if calls or not rule.calls else ""
+        return Reply((*_said(preamble, *missing).parts, *calls))
+
+    def after_tools(self, results: Sequence[ToolResult]) -> Reply:
+        """What to say when the tools of one answer have given their outputs, in the order of the calls."""
+        return _said(*(self._report(result) for result in results))
+
+    def _rule(self, heard: str) -> Rule | None:
+        """By the whole phrase; else the first rule of which a pattern, or a phrase among other words, is in it."""
+        if rule := self._by_phrase.get(heard):
+            return rule
+        return next((rule for rule in self._rules if _fits(rule, heard)), None)
+
+    def _report(self, result: ToolResult) -> str:
+        talk = self._talk(result.name)
+        if not result.output.get("error"):
+            for sentence in talk.then or ():
+                text = _filled(sentence, result)
+                if text is not None:
+                    return text
+        return talk.failed or ""
+
+    def _talk(self, name: str) -> ToolTalk:
+        own, other = self._tools.get(name, ToolTalk()), self._tools.get(ANY_TOOL, ToolTalk())
+        return ToolTalk(
+            other.then if own.then is None else own.then,
+            other.failed if own.failed is None else own.failed,
+            other.missing if own.missing is None else own.missing,
+        )
+
+
+def _fits(rule: Rule, heard: str) -> bool:
+    if any(pattern.search(heard) for pattern in rule.patterns):
+        return True
+    return any(f" {normalised(phrase)} " in f" {heard} " for phrase in rule.phrases)
+
+
+def _filled(sentence: Sentence, result: ToolResult) -> str | None:
+    """None: a condition does not hold, or a field is not there."""
+    fields = {**result.arguments, **result.output}
+    if any(_field(fields, path) != value for path, value in sentence.when.items()):
+        return None
+    values = {path: _field(fields, path) for path in _PLACEHOLDER.findall(sentence.say)}
+    if not all(isinstance(value, str | int | float) for value in values.values()):
+        return None
+    return _PLACEHOLDER.sub(lambda found: str(values[found[1]]), sentence.say)
+
+
+def _field(value: object, path: str) -> object:
+    """``found_resources.0.name``: keys and positions."""
+    for step in path.split("."):
+        match value:
+            case Mapping():
+                value = value.get(step)
+            case list() if step.isdecimal() and int(step) < len(value):
+                value = value[int(step)]
+            case _:
+                return None
+    return value
+
+
+def _said(*texts: str) -> Reply:
+    text = " ".join(filter(None, (text.strip() for text in texts)))
+    return Reply((Say(text),) if text else ())

@@ -1,0 +1,54 @@
+"""Client secrets: minted for an API key, good for calls until they expire.
+
+Law: a secret carries the session config that it was minted with; who holds it cannot choose another.
+(OpenAI, "Create client secret": ``expires_after.seconds`` 10 to 7200, default 600; "may be used to create multiple
+sessions" until then, and a running session outlives it.)
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PREFIX = "ek_"
+DEFAULT_LIFETIME = 600  # seconds
+LIFETIMES = range(10, 7201)  # seconds
+_TOKEN_BYTES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecret:
+    value: str
+    expires_at: float  # seconds since the epoch
+    session: Mapping[str, Any]
+
+
+class SecretBook:
+    """``api_key`` None: any key that is not empty will do."""
+
+    def __init__(self, api_key: str | None = None) -> None:
+        self._api_key = api_key
+        self._live: dict[str, ClientSecret] = {}
+
+    def is_key(self, bearer: str) -> bool:
+        """Whether this is an API key (and no client secret)."""
+        if self._api_key is not None:
+            return secrets.compare_digest(bearer.encode(), self._api_key.encode())
+        return bool(bearer) and not bearer.startswith(PREFIX)
+
+    def mint(self, session: Mapping[str, Any], *, now: float, lifetime: int = DEFAULT_LIFETIME) -> ClientSecret:
+        self._forget_expired(now)
+        secret = ClientSecret(PREFIX + secrets.token_urlsafe(_TOKEN_BYTES), now + lifetime, session)
+        self._live[secret.value] = secret
+        return secret
+
+    def find(self, bearer: str, *, now: float) -> ClientSecret | None:
+        """The live secret with this value."""
+        self._forget_expired(now)
+        return self._live.get(bearer)
+
+    def _forget_expired(self, now: float) -> None:
+        for value in [value for value, secret in self._live.items() if secret.expires_at <= now]:
+            del self._live[value]

@@ -1,0 +1,73 @@
+"""The recognizer is chosen by what is given and installed."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import numpy as np
+import pytest
+
+from couchvoice.local.hearing import choose_recognizer
+from couchvoice.local.missing import MissingPart
+from couchvoice.local.phrases import PhraseRecognizer
+from couchvoice.local.recordings import Recording
+from couchvoice.local.resample import RATE
+from tests.local.speech import heard_at_16k
+from tests.requirements import require
+
+KNOWN = "Is memory on for this conversation?"
+PHRASE = "Thank you very much, goodbye."
+
+
+def recording() -> Recording:
+    return Recording(KNOWN, heard_at_16k(KNOWN), RATE)
+
+
+@pytest.fixture
+def pocketsphinx() -> None:
+    try:
+        PhraseRecognizer([])
+    except MissingPart as exc:
+        require(False, str(exc))
+
+
+def test_recordings_alone_hear_only_recordings() -> None:
+    recognizer = choose_recognizer(recordings=[recording()])
+    assert recognizer.hear(heard_at_16k(KNOWN), RATE).text == KNOWN
+    assert recognizer.hear(heard_at_16k(PHRASE), RATE).text is None
+
+
+@pytest.mark.usefixtures("pocketsphinx")
+def test_what_no_recording_explains_may_be_a_phrase() -> None:
+    recognizer = choose_recognizer(recordings=[recording()], phrases=[PHRASE])
+    assert recognizer.hear(heard_at_16k(KNOWN), RATE).text == KNOWN
+    assert recognizer.hear(heard_at_16k(PHRASE), RATE).text == PHRASE
+
+
+@pytest.mark.usefixtures("pocketsphinx")
+def test_phrases_alone_hear_any_voice() -> None:
+    assert choose_recognizer(phrases=[PHRASE]).hear(heard_at_16k(PHRASE, "cedar"), RATE).text == PHRASE
+
+
+def test_without_pocketsphinx_recordings_are_heard_and_the_log_says_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "pocketsphinx", None)
+    recognizer = choose_recognizer(recordings=[recording()], phrases=[PHRASE])
+    assert recognizer.hear(heard_at_16k(KNOWN), RATE).text == KNOWN
+    assert "pocketsphinx" in caplog.text
+
+
+def test_with_nothing_at_all_nothing_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pocketsphinx", None)
+    assert choose_recognizer(phrases=[PHRASE]).hear(np.zeros(RATE, np.int16), RATE).text is None
+    assert choose_recognizer().hear(heard_at_16k(KNOWN), RATE).text is None
+
+
+def test_the_log_shows_the_share_but_not_the_words(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "couchvoice.local"):
+        choose_recognizer(recordings=[recording()]).hear(heard_at_16k(KNOWN), RATE)
+    assert f"…({len(KNOWN)} chars)" in caplog.text
+    assert "accepted" in caplog.text
+    assert KNOWN not in caplog.text

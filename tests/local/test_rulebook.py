@@ -1,0 +1,82 @@
+"""A mistake in a file of rules is found when it is read, with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from couchvoice.errors import ConfigError
+from couchvoice.local.rulebook import normalised, read_rules
+
+RULE = "rules:\n- heard: [is memory on]\n"
+
+BROKEN = {
+    "no rules at all": ("", "no rules"),
+    "no list of rules": ("tools: {}\n", "line 1: no rules"),
+    "not YAML": ("rules:\n- heard: [a\n", "line 3: "),
+    "a control character": ("rules: \x01\n", "not allowed"),
+    "an unknown key": (RULE + "  sya: Yes.\n", "line 3: unknown key 'sya': a rule has heard, say, call"),
+    "an unknown key of the file": (RULE + "  say: Yes.\nrule: x\n", "line 4: unknown key 'rule'"),
+    "a rule without an answer": (RULE, "line 2: a rule needs heard, and say or call"),
+    "a rule without what is heard": ("rules:\n- say: Yes.\n", "line 2: a rule needs heard"),
+    "heard is no list": ("rules:\n- heard: hello\n  say: Yes.\n", "line 2: expected a list"),
+    "a phrase without words": ("rules:\n- heard: ['?!']\n  say: Yes.\n", "line 2: a phrase without words"),
+    "a phrase twice": (RULE + "  say: A.\n- heard: ['Is memory on?']\n  say: B.\n", "line 4: .* by the rule at line 2"),
+    "a bad regex": ("rules:\n- heard:\n  - ok\n  - /(/\n  say: Yes.\n", "line 4: not a regular expression"),
+    "calls are no mapping": (RULE + "  call: lookup\n", "line 3: expected keys and values"),
+    "a key twice": (RULE + "  say: A.\n  say: B.\n", "line 4: 'say' is there twice"),
+    "a sentence that is a list": (RULE + "  say: [a]\n", "line 3: expected a text"),
+    "a tool that says nothing": (
+        RULE + "  say: A.\ntools:\n  x:\n    then: [{when: {a: 1}}]\n",
+        "line 6: a sentence needs say",
+    ),
+    "a loop": (RULE + "  call: {x: &a {b: *a}}\n", "nested too deeply"),
+}
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "rules.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("mistake", BROKEN)
+def test_a_mistake_is_named_with_its_line(tmp_path: Path, mistake: str) -> None:
+    text, expected = BROKEN[mistake]
+    with pytest.raises(ConfigError, match=rf"rules\.yaml.*{expected}"):
+        read_rules(written(tmp_path, text))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read the rules .*none\.yaml"):
+        read_rules(tmp_path / "none.yaml")
+
+
+def test_words_that_YAML_takes_for_something_else_stay_words(tmp_path: Path) -> None:
+    book = read_rules(written(tmp_path, "rules:\n- heard: [no, on, 12, null]\n  say: yes\n"))
+    assert book.rules[0].phrases == ("no", "on", "12", "null")
+    assert book.rules[0].say == "yes"
+
+
+def test_arguments_are_as_in_JSON(tmp_path: Path) -> None:
+    arguments = "{index: 1, enabled: true, share: 0.5, note: null, quote: 'true', words: [a, NaN, yes], more: {a: b}}"
+    book = read_rules(written(tmp_path, RULE + f"  call: {{tool: {arguments}}}\n"))
+    assert book.rules[0].calls["tool"] == {
+        "index": 1,
+        "enabled": True,
+        "share": 0.5,
+        "note": None,
+        "quote": "true",
+        "words": ["a", "NaN", "yes"],
+        "more": {"a": "b"},
+    }
+
+
+@pytest.mark.parametrize("text", ["Is memory on?", "is  memory - ON", " is memory on!"])
+def test_case_and_punctuation_do_not_matter(text: str) -> None:
+    assert normalised(text) == "is memory on"
+
+
+def test_an_apostrophe_joins() -> None:
+    assert normalised("What's that?") == normalised("What’s that") == "whats that"  # noqa: RUF001
