@@ -17,8 +17,8 @@ from couchvoice.private import Private
 from couchvoice.settings import REALTIME_BASE_URLS, Settings
 
 # Names for what answers in this process: nothing listens there, the requests never leave it.
-BACKEND_URL = "http://backend.localhost"
-REALTIME_URL = "http://realtime.localhost/v1"
+BACKEND_URL = "http://localhost"
+REALTIME_URL = "http://localhost/v1"
 LOCAL_KEY = "offline"  # the local server takes any key that is not empty, unless told otherwise
 
 

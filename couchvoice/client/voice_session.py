@@ -99,23 +99,27 @@ class VoiceSession:
             raise
         finally:
             ready.cancel()
+        if self._error is not None:
+            raise self._error
         if self._life.done():
-            self._life.result()
-            if self._error is not None:
-                raise self._error
+            raise NotConnected(self._status)
 
     async def disconnect(self, *, within: float = QUICK_FINISH) -> None:
         """Silence, the owed turns, ``/end``: all within so many seconds. Any number of calls have the effect of one."""
-        if self._client is None or self._life is None:
-            return
-        self._client.stop(within=within)
+        self.hang_up(within=within)
         await self.wait_ended()
 
-    async def abort(self) -> None:
-        """Let go of everything at once; turns that are owed stay owed."""
+    def hang_up(self, *, within: float = QUICK_FINISH) -> None:
+        """Begin to disconnect and return at once. A talk that is not ready yet is aborted: it owes nothing."""
+        if self._client is not None and self._client.ready.is_set():
+            self._client.stop(within=within)
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Let go of everything at once; what is owed stays owed."""
         if self._life is not None:
             self._life.cancel()
-            await self.wait_ended()
 
     async def wait_ended(self) -> None:
         """Return when the talk is over and everything is released, whoever ended it. Never raises for its failure."""

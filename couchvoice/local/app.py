@@ -1,6 +1,7 @@
 """The local server's HTTP side: client secrets, calls, hangup, in OpenAI's paths and error shape.
 
-Law: the application owns its calls: they run in its task group, and end with its lifespan.
+Law: the application owns its calls: each is a task of its own that nothing else depends on, and all of them are hung
+up and awaited when the lifespan ends.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class RealtimeApp:
         self._engines = engines
         self._book = SecretBook(api_key)
         self._calls: dict[str, Call] = {}
-        self._tasks: asyncio.TaskGroup | None = None
+        # Not a task group: that would wrap whatever fails in the body of the lifespan.
+        self._serving: set[asyncio.Task[None]] = set()
         self.asgi = Starlette(
             routes=[
                 Route("/health", _health),
@@ -63,10 +65,13 @@ class RealtimeApp:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as self._tasks:
+        try:
             yield
+        finally:
             for call in self._calls.values():
                 call.hang_up()
+            if self._serving:
+                await asyncio.wait(self._serving)
 
     async def _mint(self, request: Request) -> Response:
         if not self._book.is_key(_bearer(request)):
@@ -94,9 +99,10 @@ class RealtimeApp:
         except SDP_ERRORS as exc:
             await call.close()
             raise Refused(400, "invalid_offer", f"The offer is no usable SDP ({type(exc).__name__}).", "sdp") from exc
-        assert self._tasks is not None  # no request comes before the lifespan
         self._calls[call_id] = call
-        self._tasks.create_task(self._serve(call), name=call_id)
+        serving = asyncio.create_task(self._serve(call), name=call_id)
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
         headers = {"Location": f"/v1/realtime/calls/{call_id}"}
         return Response(answer, status_code=201, media_type="application/sdp", headers=headers)
 

@@ -16,7 +16,7 @@ from couchvoice.local.conversation import Conversation, ItemDict
 from couchvoice.local.replies import Call, Reply, Say
 
 _SENTENCE = re.compile(r"[^.!?]+[.!?]*\s*")
-_WORD = re.compile(r"\s*\S+")
+_WORD = re.compile(r"\S+\s*")
 
 EmitEvent = Callable[..., None]
 

@@ -1,0 +1,117 @@
+"""The view in a terminal: the talk scrolls by, the last lines show who has the floor and what is being typed.
+
+Not a full-screen program: what was said stays in the terminal. Law: the live part is drawn from what the notices
+told, ten times a second; no key and no notice is waited for here.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from couchvoice.apps.plain_screen import sentence_of
+from couchvoice.apps.screen import clean
+from couchvoice.apps.tally import Summary
+from couchvoice.core.notices import (
+    AssistantTranscript,
+    Interrupted,
+    Notice,
+    Problem,
+    StateChanged,
+    ToolActivity,
+    TurnRecorded,
+    UserTranscript,
+)
+from couchvoice.core.state import SessionState
+from couchvoice.errors import CouchvoiceError
+
+FRAMES_PER_SECOND = 10
+
+_STATES = {
+    SessionState.IDLE: ("·", "", "dim"),
+    SessionState.CONNECTING: ("◌", "connecting", "yellow"),
+    SessionState.WARMING: ("◌", "almost there", "yellow"),
+    SessionState.LISTENING: ("○", "listening: speak, or type and press Enter", "green"),
+    SessionState.USER_SPEAKING: ("●", "you are speaking", "green"),
+    SessionState.THINKING: ("…", "thinking", "cyan"),
+    SessionState.ASSISTANT_SPEAKING: ("◉", "the assistant is speaking", "blue"),
+    SessionState.FINALIZING: ("◌", "ending the talk", "yellow"),
+    SessionState.ENDED: ("·", "ended", "dim"),
+}
+
+
+class LiveScreen:
+    """A context manager: the terminal is as before when it is left."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.typed = ""  # what stands in the input line
+        self._console = console or Console(highlight=False)
+        self._state = SessionState.IDLE
+        self._drafts: dict[str, Text] = {}  # by item or response id, until they are final
+        self._live = Live(
+            get_renderable=self._draw,
+            console=self._console,
+            refresh_per_second=FRAMES_PER_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> LiveScreen:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def show(self, notice: Notice) -> None:
+        match notice:
+            case StateChanged(state):
+                self._state = state
+            case UserTranscript(item_id, text, final):
+                self._show_words(item_id, _line("you", text, "bold green"), final=final)
+            case AssistantTranscript(response_id, text, final, interrupted):
+                words = _line("assistant", text + (" …" if interrupted else ""), "bold blue")
+                self._show_words(response_id, words, final=final)
+            case ToolActivity(name, _, status, ms) if status != "started":
+                self._console.print(Text(f"  ⚙ {clean(name)} {status} in {ms:.0f} ms", style="dim"))
+            case Interrupted():
+                self._console.print(Text("  ✋ interrupted", style="dim"))
+            case Problem(code, message):
+                self._console.print(Text(f"  ! {clean(message)} ({code})", style="yellow"))
+            case TurnRecorded(turn, _, False):
+                self._console.print(Text(f"  ! turn {turn.index} was not accepted by the backend", style="red"))
+            case _:
+                pass  # tools that begin, turns that were recorded
+
+    def show_hint(self, text: str) -> None:
+        self._console.print(Text(text, style="dim"))
+
+    def show_error(self, error: CouchvoiceError) -> None:
+        self._console.print(Text(f"error: {clean(str(error))}", style="bold red"))
+
+    def show_summary(self, summary: Summary) -> None:
+        self._console.print(Text(sentence_of(summary), style="dim"))
+
+    def _show_words(self, key: str, words: Text, *, final: bool) -> None:
+        if final:
+            self._drafts.pop(key, None)
+            self._console.print(words)
+        else:
+            self._drafts[key] = words
+
+    def _draw(self) -> Group:
+        sign, said, style = _STATES[self._state]
+        lines = [*self._drafts.values(), Text(f"{sign} {said}", style=style)]
+        if self.typed:
+            lines.append(Text(f"> {clean(self.typed)}"))
+        return Group(*lines)
+
+
+def _line(who: str, words: str, style: str) -> Text:
+    return Text.assemble((f"{who:>9}  ", style), clean(words).strip())

@@ -1,0 +1,36 @@
+"""What a renderer of a talk is, and the words that all of them use.
+
+Law: text from the model or the network is cleaned before it reaches a terminal.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Protocol
+
+from couchvoice.apps.tally import Summary
+from couchvoice.core.notices import Notice
+from couchvoice.errors import CouchvoiceError
+
+_KEPT = frozenset({"\n"})
+# Cc: C0 and C1 controls; Cf: bidi and other invisible marks; Cs: surrogates, which cannot be written.
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs"})
+
+
+class Screen(Protocol):
+    """Shows a talk while it goes on."""
+
+    def show(self, notice: Notice) -> None: ...
+
+    def show_hint(self, text: str) -> None:
+        """Something that the user should know and that is no error."""
+
+    def show_error(self, error: CouchvoiceError) -> None: ...
+
+    def show_summary(self, summary: Summary) -> None:
+        """The last thing."""
+
+
+def clean(text: str) -> str:
+    """The text without control characters, escape sequences' beginnings, and marks that turn it around."""
+    return "".join(c for c in text if c in _KEPT or unicodedata.category(c) not in _UNPRINTABLE)

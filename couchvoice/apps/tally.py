@@ -1,0 +1,66 @@
+"""What a talk came to: counted from its notices, shown in its last line.
+
+Law: figures that are not known are None, never zero.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from couchvoice.audio.playout import PlayoutCounters
+from couchvoice.core.notices import Notice, TurnRecorded
+
+
+@dataclass(slots=True)
+class Tally:
+    turns: int = 0
+    recorded: int = 0
+    refused: int = 0  # turns that the backend did not accept
+    response_ms: list[float] = field(default_factory=list)
+
+    def add(self, notice: Notice) -> None:
+        if isinstance(notice, TurnRecorded):
+            self.turns += 1
+            self.recorded += notice.recorded
+            self.refused += not notice.accepted
+            if (ms := notice.turn.timings.get("response_ms")) is not None:
+                self.response_ms.append(float(ms))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """``finalized`` is the backend's word at ``/end``; ``exit_status`` is the process's."""
+
+    tally: Tally
+    finalized: bool
+    provider: str | None
+    transport: str
+    connect_ms: float | None
+    audio: PlayoutCounters | None
+    exit_status: int
+
+    def as_line(self) -> dict[str, Any]:
+        latencies = sorted(self.tally.response_ms)
+        return {
+            "type": "summary",
+            "turns": self.tally.turns,
+            "recorded": self.tally.recorded,
+            "finalized": self.finalized,
+            "provider": self.provider,
+            "transport": self.transport,
+            "connect_ms": None if self.connect_ms is None else round(self.connect_ms, 1),
+            "first_response_ms": self.tally.response_ms[0] if latencies else None,
+            "response_ms": {"p50": percentile(latencies, 50), "p95": percentile(latencies, 95)},
+            "audio": {
+                "concealed_ms": self.audio.concealed_ms if self.audio else None,
+                "underruns": self.audio.underruns if self.audio else None,
+            },
+            "exit": self.exit_status,
+        }
+
+
+def percentile(ordered: list[float], percent: int) -> float | None:
+    """The smallest value that so many percent do not exceed (nearest rank)."""
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else None
