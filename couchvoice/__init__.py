@@ -8,7 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from couchvoice.audio.devices import Microphone, Speaker
+    from couchvoice.audio.frames import AudioFrame
+    from couchvoice.audio.sink import NullSink
+    from couchvoice.audio.source import SilentSource
+    from couchvoice.audio.wav import WavSink, WavSource
+    from couchvoice.client.endpoints import Endpoints
     from couchvoice.client.voice_session import VoiceSession
+    from couchvoice.contract import SessionRequest
     from couchvoice.core.notices import (
         AssistantTranscript,
         Interrupted,
@@ -24,21 +31,39 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "AssistantTranscript",
+    "AudioFrame",
     "CouchvoiceError",
+    "Endpoints",
     "Interrupted",
+    "Microphone",
+    "NullSink",
     "Problem",
+    "SessionRequest",
     "SessionState",
+    "SilentSource",
+    "Speaker",
     "StateChanged",
     "ToolActivity",
     "TurnRecorded",
     "UserTranscript",
     "VoiceSession",
+    "WavSink",
+    "WavSource",
 ]
 
 _HOMES = {
+    "AudioFrame": "couchvoice.audio.frames",
     "CouchvoiceError": "couchvoice.errors",
+    "Endpoints": "couchvoice.client.endpoints",
+    "Microphone": "couchvoice.audio.devices",
+    "NullSink": "couchvoice.audio.sink",
+    "SessionRequest": "couchvoice.contract",
     "SessionState": "couchvoice.core.state",
+    "SilentSource": "couchvoice.audio.source",
+    "Speaker": "couchvoice.audio.devices",
     "VoiceSession": "couchvoice.client.voice_session",
+    "WavSink": "couchvoice.audio.wav",
+    "WavSource": "couchvoice.audio.wav",
 }
 _DEFAULT_HOME = "couchvoice.core.notices"
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from couchvoice.errors import ConfigError
 from couchvoice.private import Private
@@ -22,11 +21,15 @@ REALTIME_URL = "http://localhost/v1"
 LOCAL_KEY = "offline"  # the local server takes any key that is not empty, unless told otherwise
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """ASGI applications and the URLs to use with them. ``realtime_app`` None: the provider is somewhere else."""
+class Ends(NamedTuple):
+    """Where the two ends are, with the names that ``client.Endpoints`` takes: ``Endpoints(**ends._asdict())``.
 
+    An application answers in this process, in place of a port; None: that end is at its URL.
+    """
+
+    backend_url: str
     backend_app: Any
+    realtime_url: str | None
     realtime_app: Any
 
 
@@ -43,10 +46,10 @@ async def embedded_ends(
     if local and settings.realtime_url is None:
         realtime = await new_realtime_app(recordings=recordings, phrases=phrases)
         async with realtime.router.lifespan_context(realtime), _running_backend(settings, realtime) as backend:
-            yield Ends(backend, realtime)
+            yield Ends(BACKEND_URL, backend, REALTIME_URL, realtime)
     else:
         async with _running_backend(settings, None) as backend:
-            yield Ends(backend, None)
+            yield Ends(BACKEND_URL, backend, settings.realtime_url, None)
 
 
 async def new_realtime_app(

@@ -207,13 +207,7 @@ async def _endpoints(settings: Settings, wav: Path | None, screen: Screen) -> As
     if offline and wav is not None and not recordings:
         screen.show_hint(f"no text beside {wav}; write {wav.with_suffix('.txt').name}, or use another provider")
     async with embedded.embedded_ends(settings, recordings=recordings, phrases=not recordings) as ends:
-        yield Endpoints(
-            backend_url=embedded.BACKEND_URL,
-            realtime_url=settings.realtime_url or (embedded.REALTIME_URL if ends.realtime_app is not None else None),
-            provider=settings.provider,
-            backend_app=ends.backend_app,
-            realtime_app=ends.realtime_app,
-        )
+        yield Endpoints(**ends._asdict(), provider=settings.provider)
 
 
 def _request(options: TalkOptions) -> SessionRequest:

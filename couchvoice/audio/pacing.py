@@ -46,6 +46,20 @@ class Schedule:
             self._start, self._claimed = now - CATCH_UP_LIMIT, 0
 
 
+class Pace:
+    """Real time for a reader: the first ``wait`` returns at once and starts the clock, the others frame by frame."""
+
+    def __init__(self) -> None:
+        self._schedule: Schedule | None = None
+
+    async def wait(self) -> None:
+        """Return when the next frame is due."""
+        loop = asyncio.get_running_loop()
+        self._schedule = self._schedule or Schedule(loop.time())
+        await asyncio.sleep(max(0.0, self._schedule.deadline - loop.time()))
+        self._schedule.claim(loop.time())
+
+
 class Ticker:
     """Calls ``tick(frames)`` on the event loop as frames fall due. A timer, not a task: nobody need await it."""
 

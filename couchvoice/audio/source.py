@@ -5,9 +5,11 @@ Law: whoever reads gets exactly 20 ms of 48 kHz sound each 20 ms, from open to c
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
-from couchvoice.audio.frames import AudioFrame
+from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
+from couchvoice.audio.pacing import Pace
 
 
 class Source(Protocol):
@@ -24,3 +26,23 @@ class Source(Protocol):
 
     async def close(self) -> None:
         """Release. Idempotent."""
+
+
+class SilentSource:
+    """Says nothing, for ever: for a talk that is typed."""
+
+    def __init__(self) -> None:
+        self._pace = Pace()
+
+    async def open(self) -> None:
+        pass
+
+    async def read(self) -> AudioFrame:
+        await self._pace.wait()
+        return AudioFrame(silence(FRAME_SAMPLES), SAMPLE_RATE)
+
+    async def finished(self) -> None:
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        pass

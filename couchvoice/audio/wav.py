@@ -25,7 +25,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
-from couchvoice.audio.pacing import Schedule, Ticker
+from couchvoice.audio.pacing import Pace, Ticker
 from couchvoice.audio.playout import PlayoutBuffer
 from couchvoice.audio.resample import joined
 from couchvoice.errors import ConfigError
@@ -60,18 +60,14 @@ class WavSource:
             next(blocks)
         self._blocks: Generator[NDArray[np.int16]] | None = None
         self._ready = silence(0)
-        self._schedule: Schedule | None = None
+        self._pace = Pace()
         self._finished = asyncio.Event()
 
     async def open(self) -> None:
         self._blocks = _blocks(self._path, SAMPLE_RATE)
 
     async def read(self) -> AudioFrame:
-        loop = asyncio.get_running_loop()
-        if self._schedule is None:
-            self._schedule = Schedule(loop.time())
-        await asyncio.sleep(max(0.0, self._schedule.deadline - loop.time()))
-        self._schedule.claim(loop.time())
+        await self._pace.wait()
         return AudioFrame(self._next_samples(), SAMPLE_RATE)
 
     async def finished(self) -> None:
