@@ -48,6 +48,7 @@ def prepare_to_gather(peer: RTCPeerConnection) -> None:
         _accept_any_text(peer.sctp)
     for transport in transports:
         _fall_back_to_loopback(transport._connection)
+        _keep_nominating(transport._connection)
 
 
 def on_message(channel: RTCDataChannel, receive: Callable[[str | bytes], None]) -> None:
@@ -70,6 +71,20 @@ def _fall_back_to_loopback(connection: Any) -> None:
         return await gather(component=component, addresses=addresses or [LOOPBACK], **options)
 
     connection.get_component_candidates = gather_somewhere
+
+
+def _keep_nominating(connection: Any) -> None:
+    """aioice's consent checks lack USE-CANDIDATE; ICE-lite ends are reported to ignore such, and the call ends.
+
+    Measured against an end that does: aioice alone closes after 33 s (consent expires, RFC 7675 §5.1).
+    """
+    build = connection.build_request
+
+    def build_request(pair: Any, nominate: bool) -> Any:
+        # aioice adds the attribute only while it is controlling.
+        return build(pair, nominate=nominate or pair.nominated)
+
+    connection.build_request = build_request
 
 
 def _accept_any_text(sctp: Any) -> None:
