@@ -1,0 +1,83 @@
+"""The distributions: what is in them, and that an installed wheel holds a talk from anywhere."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DATA = (
+    "couchvoice/apps/first-talk.wav",
+    "couchvoice/apps/first-talk.txt",
+    "couchvoice/backend/crisis_resources.yaml",
+    "couchvoice/backend/migrations/env.py",
+    "couchvoice/local/replies.yaml",
+    "couchvoice/py.typed",
+)
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory) -> Path:
+    """A folder with the wheel and the sdist, built without the network."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-d", folder], cwd=ROOT, check=True, capture_output=True
+    )
+    return folder
+
+
+def test_the_wheel_carries_its_data_and_nothing_but_the_package(distributions):
+    (wheel,) = distributions.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert set(DATA) <= set(names)
+    assert {name.partition("/")[0] for name in names} == {"couchvoice", "couchvoice-0.1.0.dist-info"}
+
+
+def test_the_sdist_carries_the_tests_and_no_npm_packages(distributions):
+    (sdist,) = distributions.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = archive.getnames()
+    assert any(name.endswith("tests/test_packaging.py") for name in names)
+    assert not any("node_modules" in name for name in names)
+
+
+@pytest.fixture(scope="module")
+def installed(distributions, tmp_path_factory) -> Path:
+    """A folder with the wheel installed. Its dependencies are those of this interpreter."""
+    (wheel,) = distributions.glob("*.whl")
+    site = tmp_path_factory.mktemp("site")
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", site, wheel]
+    subprocess.run(pip, check=True, capture_output=True)
+    return site
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.row("P21")
+async def test_an_installed_wheel_plays_the_demo_from_another_folder(installed, tmp_path):
+    async def couchvoice(*arguments: str) -> tuple[int, str]:
+        # The folder in front of the path hides this checkout.
+        script = (
+            f"import sys; sys.path.insert(0, {str(installed)!r}); import couchvoice; "
+            f"assert couchvoice.__file__.startswith({str(installed)!r}); "
+            "from couchvoice.apps.cli import main; main()"
+        )
+        process = await asyncio.create_subprocess_exec(
+            *[sys.executable, "-c", script, *arguments],
+            cwd=tmp_path,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        printed, _ = await process.communicate()
+        return process.returncode, printed.decode()
+
+    assert await couchvoice("--version") == (0, "couchvoice 0.1.0\n")
+    status, printed = await couchvoice("talk", "--demo", "--output", "none", "--memory", "persistent", "--json")
+    lines = [json.loads(line) for line in printed.splitlines()]
+    assert status == 0
+    assert [line["tool_calls"] for line in lines if line["type"] == "turn"] == [[], ["show_memory_status"], []]
+    assert (lines[-1]["recorded"], lines[-1]["finalized"]) == (3, True)

@@ -1,0 +1,90 @@
+"""The README cannot lie: its commands are run, its tables are compared with the program."""
+
+import asyncio
+import re
+import shlex
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from couchvoice.apps.cli import app
+from couchvoice.contract import VOICES
+from couchvoice.core.state import SessionState
+from couchvoice.settings import _ENVIRONMENT
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands(beginning: str) -> list[str]:
+    return [line for line in README.splitlines() if line.startswith(beginning)]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.row("B12", "O4")
+async def test_the_first_command_holds_the_talk_that_the_readme_shows(tmp_path):
+    install, _, talk = commands("python3 -m venv")[0].rpartition(" && ")
+    assert install == "python3 -m venv .venv && .venv/bin/pip install -e '.[all]'"
+    words = shlex.split(talk)
+    assert words.pop(0) == ".venv/bin/couchvoice"
+    words[words.index("--output") + 1] = str(tmp_path / "reply.wav")
+    process = await asyncio.create_subprocess_exec(
+        *[sys.executable, "-m", "couchvoice", *words],
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    printed, _ = await process.communicate()
+    shown = README.partition("persistent: the backend keeps")[2].partition("```")[0]
+    assert process.returncode == 0, printed.decode()
+    assert _without_figures("persistent: the backend keeps" + shown) == _without_figures(printed.decode())
+    with wave.open(str(tmp_path / "reply.wav")) as reply:
+        assert reply.getnframes() / reply.getframerate() > 20  # s, an unbroken timeline
+
+
+def _without_figures(text: str) -> list[str]:
+    return [re.sub(r"\d+ ms", "N ms", line) for line in text.strip().splitlines()]
+
+
+def test_the_second_command_is_the_one_of_ci():
+    command = commands("python3 -m venv")[1]
+    assert command == "python3 -m venv .venv && .venv/bin/pip install -e '.[all,test]' && .venv/bin/pytest"
+    assert "python3 -m venv .*pytest" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_table_of_talk_names_each_option_and_no_other():
+    documented = set(re.findall(r"^\| `(--[a-z-]+)", README, re.MULTILINE))
+    talk = typer.main.get_command(app).commands["talk"]
+    assert documented == {option for parameter in talk.params for option in parameter.opts} - {"--help"}
+
+
+def test_the_table_of_settings_names_each_variable_and_no_other():
+    documented = set(re.findall(r"`((?:COUCHVOICE|OPENAI)_[A-Z_]+)`", README.partition("## Settings")[2]))
+    assert documented == {*_ENVIRONMENT.values(), "COUCHVOICE_CONFIG"}
+
+
+def test_states_and_voices_are_those_of_the_program():
+    assert ", ".join(state.value for state in SessionState) in README
+    assert " ".join(VOICES) in README
+
+
+@pytest.mark.parametrize("command", sorted({line.split("#")[0].strip() for line in commands("couchvoice ")}))
+def test_the_options_of_each_command_shown_exist(command):
+    words = [word for word in shlex.split(command)[1:] if word != ">"]
+    names = [word for word in words[:2] if not word.startswith("-")]
+    names = names if names[0] == "serve" else names[:1]
+    done = subprocess.run(
+        [sys.executable, "-m", "couchvoice", *names, "--help"], capture_output=True, text=True, check=True
+    )
+    for option in (word for word in words if word.startswith("--")):
+        assert option in done.stdout
+
+
+def test_each_file_named_in_the_readme_is_there():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
