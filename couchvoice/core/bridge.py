@@ -7,6 +7,7 @@ is started for a response that was, or is about to be, cancelled.
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -21,13 +22,21 @@ EVIDENCE_TIMEOUT = 2.5  # seconds; how long a call with a user_quote waits for t
 EVIDENCE_TURNS = 3  # user turns before the present one in which a user_quote may stand
 
 
+class _End(enum.Enum):
+    """How a response ended, as far as its calls are concerned."""
+
+    DONE = "done"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"  # another one runs; its own response.done may yet come
+
+
 class ToolBridge:
     """All calls of a session, by ``call_id``. The ledger is asked for words and told of calls."""
 
     def __init__(self, ledger: TurnLedger) -> None:
         self._ledger = ledger
         self._calls: dict[str, Call] = {}
-        self._over: dict[str, bool] = {}  # response id -> whether it was cancelled
+        self._ends: dict[str, _End] = {}  # by response id
         self._doubtful: set[str] = set()  # responses that the server is about to cancel
         self._deferred: list[OutputItemDone] = []  # their calls, until response.done decides
 
@@ -36,7 +45,7 @@ class ToolBridge:
         return any(call.unfinished for call in self._calls.values())
 
     def doubt(self, response_ids: Iterable[str]) -> None:
-        """These are about to be cancelled: what they call from now on waits for their end."""
+        """These are about to be cancelled: their calls that do not run yet wait for their end."""
         self._doubtful.update(response_ids)
 
     def item_done(self, event: OutputItemDone, now: float) -> list[Effect]:
@@ -45,25 +54,38 @@ class ToolBridge:
         if event.response_id in self._doubtful:
             self._deferred.append(event)
             return []
-        return self._begin(event.response_id, event.item, event.output_index, now)
+        self._add(event.response_id, event.item, event.output_index, now)
+        return self.advance(now)
 
     def response_done(self, response: Response, now: float) -> list[Effect]:
         """The response names all its calls again: those that were not announced, or were in doubt, begin here."""
-        effects: list[Effect] = []
-        cancelled = response.status == "cancelled"
-        if not cancelled:
-            for event in (event for event in self._deferred if event.response_id == response.id):
-                effects += self._begin(response.id, event.item, event.output_index, now)
-        if response.status == "completed":
-            for index, item in enumerate(response.output or ()):
-                if item.type == "function_call" and item.status != "incomplete":
-                    effects += self._begin(response.id, item, index, now)
-        self._deferred = [event for event in self._deferred if event.response_id != response.id]
         self._doubtful.discard(response.id)
-        self._over[response.id] = cancelled
-        if cancelled:
+        if response.status == "cancelled":
+            self._ends[response.id] = _End.CANCELLED
             _drop(self._of(response.id))
-        return effects
+        else:
+            for event in (event for event in self._deferred if event.response_id == response.id):
+                self._add(response.id, event.item, event.output_index, now)
+            for index, item in enumerate(response.output or ()):
+                if item.type == "function_call" and response.status == "completed" and item.status != "incomplete":
+                    self._add(response.id, item, index, now)
+            self._ends[response.id] = _End.DONE
+        self._deferred = [event for event in self._deferred if event.response_id != response.id]
+        return self.advance(now)
+
+    def superseded(self, response_id: str) -> None:
+        """Another response has begun. Whether this one was cancelled we may never be told."""
+        self._ends.setdefault(response_id, _End.SUPERSEDED)
+        if response_id in self._doubtful:
+            _drop(self._of(response_id))
+
+    def advance(self, now: float) -> list[Effect]:
+        """Run what waits no longer: its words have been said, or did not come in time."""
+        ready = [call for call in self._waiting() if now >= call.asked_at + EVIDENCE_TIMEOUT or self._proven(call)]
+        return [effect for call in ready for effect in self._run(call, now)]
+
+    def next_timeout(self) -> float | None:
+        return min((call.asked_at + EVIDENCE_TIMEOUT for call in self._waiting()), default=None)
 
     def finished(self, call_id: str, output: Mapping[str, Any], now: float, *, error: str | None) -> Call | None:
         """The result is here. None: nobody awaits it."""
@@ -75,9 +97,9 @@ class ToolBridge:
         return call
 
     def take_answerable(self, response_id: str) -> list[Call]:
-        """The finished calls of a response, once it is done and none of them runs any more; each is given out once."""
+        """The finished calls of a response, once it is over and none of them runs any more; each is given out once."""
         calls = list(self._of(response_id))
-        if response_id not in self._over or any(call.unfinished for call in calls):
+        if response_id not in self._ends or any(call.unfinished for call in calls):
             return []
         ready = sorted((c for c in calls if c.state is CallState.FINISHED), key=lambda call: call.output_index)
         for call in ready:
@@ -86,33 +108,23 @@ class ToolBridge:
 
     def continues(self, calls: list[Call]) -> bool:
         """Whether the model is to speak on after these outputs."""
-        return any(call.wants_response and not self._over[call.response_id] for call in calls)
-
-    def words_came(self, now: float) -> list[Effect]:
-        """The user's words have grown: calls that lean on them may run."""
-        return [effect for call in self._waiting() if self._proven(call) for effect in self._run(call, now)]
-
-    def next_timeout(self) -> float | None:
-        return min((call.asked_at + EVIDENCE_TIMEOUT for call in self._waiting()), default=None)
-
-    def expire(self, now: float) -> list[Effect]:
-        """The words did not come in time: the backend decides what a call without them is worth."""
-        late = [call for call in self._waiting() if now >= call.asked_at + EVIDENCE_TIMEOUT]
-        return [effect for call in late for effect in self._run(call, now)]
+        return any(call.wants_response and self._ends[call.response_id] is not _End.CANCELLED for call in calls)
 
     def close(self) -> None:
         """The talk is over: what has not run will not run."""
         _drop(self._calls.values())
 
-    def _begin(self, response_id: str, item: Item, output_index: int, now: float) -> list[Effect]:
-        known = item.call_id in self._calls or response_id in self._over
-        if not item.call_id or not item.name or known or not self._ledger.knows(response_id):
-            return []
+    def _add(self, response_id: str, item: Item, output_index: int, now: float) -> None:
+        over = self._ends.get(response_id) in (_End.DONE, _End.CANCELLED)
+        if not item.call_id or not item.name or over or item.call_id in self._calls:
+            return
+        # Unknown, or its turn is recorded already.
+        if self._ledger.answer(response_id) is None:
+            return
         arguments = read_arguments(item.arguments)
         call = Call(item.call_id, item.name, arguments, response_id, output_index, asked_at=now)
         self._calls[call.call_id] = call
         self._ledger.add_call(call)
-        return self._run(call, now) if self._proven(call) else []
 
     def _run(self, call: Call, now: float) -> list[Effect]:
         call.state, call.started_at = CallState.RUNNING, now
@@ -129,11 +141,15 @@ class ToolBridge:
         wanted = _bare(call.quote)
         return any(wanted in _bare(words) for words in self._ledger.user_words(EVIDENCE_TURNS))
 
-    def _waiting(self) -> list[Call]:
-        return [call for call in self._calls.values() if call.state is CallState.WAITING]
+    def _waiting(self) -> Iterator[Call]:
+        return (
+            call
+            for call in self._calls.values()
+            if call.state is CallState.WAITING and call.response_id not in self._doubtful
+        )
 
     def _of(self, response_id: str) -> Iterator[Call]:
-        return (call for call in list(self._calls.values()) if call.response_id == response_id)
+        return (call for call in self._calls.values() if call.response_id == response_id)
 
 
 def _drop(calls: Iterable[Call]) -> None:

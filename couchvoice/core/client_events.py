@@ -5,6 +5,10 @@ Law: every event carries an ``event_id`` of ours, because an ``error`` that answ
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 
@@ -50,3 +54,13 @@ _encode = msgspec.json.Encoder().encode
 def encode_client_event(event: ClientEvent) -> str:
     """The JSON text for the data channel."""
     return _encode(event).decode()
+
+
+def encode_output(output: Mapping[str, Any] | None) -> str:
+    """A tool's output as the text that the model reads. Never raises: what JSON does not know is described."""
+    return sendable(json.dumps(output, ensure_ascii=False, default=str))
+
+
+def sendable(text: str) -> str:
+    """The text without what UTF-8 cannot carry, such as the broken bytes that a terminal hands on as surrogates."""
+    return text.encode("utf-8", "replace").decode()

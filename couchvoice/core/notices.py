@@ -47,9 +47,10 @@ class ToolActivity:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """The user spoke over the answer. ``stop_ms``: from speech_started received to the flush of playback."""
+    """The user spoke over an answer. ``stop_ms``: from speech_started received to the flush of playback."""
 
     stop_ms: float | None = None
+    response_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

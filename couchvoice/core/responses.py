@@ -2,67 +2,104 @@
 
 The API rejects ``response.create`` while a response is active, so requests that come
 meanwhile are merged into one and sent when ``response.done`` arrives.
+Law: a second ``response.create`` goes out only after the first was answered, refused, or given up.
 """
 
 from __future__ import annotations
 
 import enum
 
+from couchvoice.core.client_events import ResponseCreate
+from couchvoice.core.effects import Effect, SendEvent
+from couchvoice.core.ids import Ids
+from couchvoice.core.notices import Problem
+
+REQUEST_TIMEOUT = 15.0  # seconds; a server may drop our response.create without a word
+RETRY_DELAY = 1.0  # seconds; after a refusal by a response that nobody announced
+
 
 class ResponseState(enum.Enum):
     IDLE = "idle"  # none asked for, none running
     REQUESTED = "requested"  # response.create sent, response.created not yet seen
+    REFUSED = "refused"  # a response that nobody announced is in the way
     ACTIVE = "active"  # between response.created and response.done
 
 
 class ResponseGate:
-    def __init__(self) -> None:
+    def __init__(self, ids: Ids) -> None:
         self.state = ResponseState.IDLE
+        self._ids = ids
         self._wanted = False
-        self._active: set[str] = set()
+        self._running: frozenset[str] = frozenset()
+        self._asked: str | None = None  # event_id of the response.create that an error may still answer
+        self._due: float | None = None  # when REQUESTED or REFUSED ends by itself
+
+    @property
+    def expects(self) -> bool:
+        """A response that we want has not begun."""
+        return self._wanted or self.state is ResponseState.REQUESTED
 
     @property
     def owes(self) -> bool:
         """A response is running, requested, or waiting for its turn."""
         return self._wanted or self.state is not ResponseState.IDLE
 
-    def request(self) -> bool:
-        """Ask for a response. True: send ``response.create`` now."""
-        self._wanted = True
-        return self._grant()
-
     def running(self) -> frozenset[str]:
-        """The responses that are active now: only while there is one is ``response.cancel`` legal."""
-        return frozenset(self._active)
+        """The response that is active now, if any: only then is ``response.cancel`` legal."""
+        return self._running
+
+    def request(self, now: float) -> list[Effect]:
+        """A response is wanted."""
+        self._wanted = True
+        return self._grant(now)
 
     def created(self, response_id: str) -> None:
         # One at a time: whoever begins a response has ended those before, even if we were not told.
-        self._active = {response_id}
-        self.state = ResponseState.ACTIVE
+        self._running = frozenset({response_id})
+        self.state, self._due = ResponseState.ACTIVE, None
 
-    def refused(self) -> None:
-        """Server VAD was quicker and its response is active: ask again after it."""
-        self.state, self._wanted = ResponseState.ACTIVE, True
+    def done(self, response_id: str, now: float) -> list[Effect]:
+        """The response ended."""
+        return self._release(now) if response_id in self._running else []
 
-    def retry(self) -> bool:
-        """Nobody announced the response that refused us. True: send ``response.create`` once more."""
-        return not self._active and self._release()
+    def refused(self, event_id: str | None, now: float) -> None:
+        """Server VAD was quicker and its response is active: ask again after it. ``event_id``: of what was refused."""
+        if self._asked is None or event_id not in (self._asked, None):
+            return
+        self._asked, self._wanted = None, True
+        if self.state is ResponseState.REQUESTED:
+            self.state, self._due = ResponseState.REFUSED, now + RETRY_DELAY
 
-    def failed(self) -> bool:
-        """Our request was rejected for good. True: send ``response.create`` now, for one that waited behind it."""
-        return self.state is ResponseState.REQUESTED and self._release()
+    def asked(self, event_id: str | None) -> bool:
+        """Whether this names our request: the error that does so rejects it for good."""
+        return event_id is not None and event_id == self._asked
 
-    def done(self, response_id: str) -> bool:
-        """The response ended. True: send ``response.create`` now."""
-        self._active.discard(response_id)
-        return not self._active and self._release()
+    def failed(self, now: float) -> list[Effect]:
+        """Our request was rejected for good. One that waited behind it has its turn now."""
+        self._asked = None
+        return self._release(now) if self.state is ResponseState.REQUESTED else []
 
-    def _release(self) -> bool:
-        self.state = ResponseState.IDLE
-        return self._grant()
+    def next_timeout(self) -> float | None:
+        return self._due
 
-    def _grant(self) -> bool:
+    def expire(self, now: float) -> list[Effect]:
+        if self._due is None or now < self._due:
+            return []
+        if self.state is ResponseState.REFUSED:
+            return self._release(now)
+        return [Problem("response_timeout", "the provider did not answer response.create"), *self.failed(now)]
+
+    def close(self) -> None:
+        """The talk is over: nothing is asked for any more."""
+        self._wanted, self._due = False, None
+
+    def _release(self, now: float) -> list[Effect]:
+        self.state, self._running, self._asked, self._due = ResponseState.IDLE, frozenset(), None, None
+        return self._grant(now)
+
+    def _grant(self, now: float) -> list[Effect]:
         if self.state is not ResponseState.IDLE or not self._wanted:
-            return False
+            return []
         self.state, self._wanted = ResponseState.REQUESTED, False
-        return True
+        self._asked, self._due = self._ids.event(), now + REQUEST_TIMEOUT
+        return [SendEvent(ResponseCreate(self._asked))]

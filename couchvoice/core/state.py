@@ -20,7 +20,7 @@ class SessionState(enum.Enum):
     ENDED = "ended"  # everything is released
 
 
-_TALKING = frozenset(
+_WARM = frozenset(
     {
         SessionState.LISTENING,
         SessionState.USER_SPEAKING,
@@ -28,14 +28,15 @@ _TALKING = frozenset(
         SessionState.ASSISTANT_SPEAKING,
     }
 )
-_OVER = frozenset({SessionState.FINALIZING, SessionState.ENDED})
+TALK = _WARM | {SessionState.WARMING}  # the data channel is open
+OVER = frozenset({SessionState.FINALIZING, SessionState.ENDED})
 
 LEGAL: dict[SessionState, frozenset[SessionState]] = {
-    SessionState.IDLE: frozenset({SessionState.CONNECTING, SessionState.ENDED}),
-    SessionState.CONNECTING: frozenset({SessionState.WARMING}) | _OVER,
+    SessionState.IDLE: frozenset({SessionState.CONNECTING}) | OVER,
+    SessionState.CONNECTING: frozenset({SessionState.WARMING}) | OVER,
     # A server may speak before it says session.created, or never say it.
-    SessionState.WARMING: _TALKING | _OVER,
-    **{state: (_TALKING - {state}) | _OVER for state in _TALKING},
+    SessionState.WARMING: _WARM | OVER,
+    **{state: (_WARM - {state}) | OVER for state in _WARM},
     SessionState.FINALIZING: frozenset({SessionState.ENDED}),
     SessionState.ENDED: frozenset(),
 }

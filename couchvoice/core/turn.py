@@ -1,7 +1,7 @@
 """One turn: the words said before an answer, then all that the assistant says and calls until it is heard out.
 
 A turn is what a person would call one: a preamble, its tool calls and the answer belong together.
-Law: everything here is derived from what is stored; ``unanswered``, ``settled`` and ``outcome`` are never set.
+Law: what can be derived is derived; ``unanswered``, ``quiet`` and ``outcome`` are never set.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from couchvoice.core.answer import Answer
 from couchvoice.core.calls import WAIT_FOR_USER, Call, CallState
 
 
@@ -24,13 +25,7 @@ class Transcript(enum.Enum):
     PENDING = "pending"
     FINAL = "final"
     FAILED = "failed"
-
-
-class Sound(enum.Enum):
-    NONE = "none"  # nothing audible belongs to this answer so far
-    COMING = "coming"  # it has audio, and no output_audio_buffer event has come
-    PLAYING = "playing"  # output_audio_buffer.started
-    OVER = "over"  # heard out, or cut
+    MISSING = "missing"  # nobody waits for it any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,37 +63,22 @@ class UserItem:
     text: str = ""
     transcript: Transcript = Transcript.PENDING
 
-
-@dataclass(slots=True)
-class Answer:
-    """One response, as the ear sees it."""
-
-    parts: dict[tuple[int, int], str] = field(default_factory=dict)
-    sound: Sound = Sound.NONE
-    done_at: float | None = None
-    status: str | None = None
-    cut: bool = False
-
-    @property
-    def text(self) -> str:
-        return " ".join(text for _, text in sorted(self.parts.items()) if text)
-
-    @property
-    def heard_out(self) -> bool:
-        return self.done_at is not None and self.sound in (Sound.NONE, Sound.OVER)
+    def give_up(self, why: Transcript) -> None:
+        """The draft goes too: it was never confirmed."""
+        self.text, self.transcript = "", why
 
 
-@dataclass(slots=True)
+# Two turns are the same only if they are one: compared by value, two empty ones would be mixed up.
+@dataclass(slots=True, eq=False)
 class Turn:
     items: dict[str, UserItem] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
-    asked: bool = False  # its first response was ours to ask for, so it may have no user item at all
-    continuing: bool = False  # a response is to come for the outputs of its calls
+    expects_words: bool = True  # while it has no item: the words of the user's that were answered may still come
+    given_up: bool = False  # no answer will come
     settled_at: float | None = None
     cut_short: Outcome | None = None
     spoken_at: float | None = None  # speech_stopped of its last user item
-    response_ms: float | None = None
 
     @property
     def user_text(self) -> str:
@@ -110,31 +90,29 @@ class Turn:
 
     @property
     def unanswered(self) -> bool:
-        """Nothing was answered yet: a response that was cut before its first word is no answer."""
-        return not self.calls and all(answer.cut and not answer.text for answer in self.answers.values())
+        """It still waits for its answer: a response that was cut before its first word or call is none."""
+        called = any(call.state is not CallState.DROPPED for call in self.calls)
+        return not (self.given_up or called) and all(answer.cut and not answer.text for answer in self.answers.values())
 
     @property
-    def settled(self) -> bool:
-        return not (
-            self.unanswered
-            or self.continuing
-            or any(not answer.heard_out for answer in self.answers.values())
-            or any(not call.settled for call in self.calls)
-        )
+    def quiet(self) -> bool:
+        """Nothing that has begun goes on: each answer is heard out, each call is settled."""
+        answers_over = all(answer.heard_out for answer in self.answers.values())
+        return answers_over and all(call.settled for call in self.calls)
 
     @property
     def awaits_transcript(self) -> bool:
         if not self.items:
-            return not self.asked
+            return self.expects_words
         return any(item.transcript is Transcript.PENDING for item in self.items.values())
 
     @property
     def outcome(self) -> Outcome:
         if self.cut_short:
             return self.cut_short
-        cut = [answer.cut and bool(answer.text) for answer in self.answers.values()]
-        last_cut = any(answer.cut for answer in list(self.answers.values())[-1:])
-        return Outcome.INTERRUPTED if any(cut) or last_cut else Outcome.COMPLETED
+        answers = list(self.answers.values())
+        spoiled = any(answer.cut and answer.text for answer in answers)
+        return Outcome.INTERRUPTED if spoiled or (answers and answers[-1].cut) else Outcome.COMPLETED
 
     def lines(self) -> Iterator[Line]:
         for item_id, item in self.items.items():
@@ -142,6 +120,13 @@ class Turn:
                 yield Line("user", item.text, item_id)
         if self.assistant_text:
             yield Line("assistant", self.assistant_text)
+
+    def stop_waiting(self) -> None:
+        """The words did not come in time."""
+        self.expects_words = False
+        for item in self.items.values():
+            if item.transcript is Transcript.PENDING:
+                item.give_up(Transcript.MISSING)
 
     def finished(self, index: int, key: str) -> FinishedTurn:
         return FinishedTurn(
@@ -151,7 +136,7 @@ class Turn:
             assistant_text=self.assistant_text,
             tool_calls=tuple(_finished_calls(self.calls)),
             outcome=self.outcome,
-            timings=_timings(self),
+            timings=dict(_timings(self)),
         )
 
 
@@ -163,15 +148,16 @@ def _finished_calls(calls: Iterable[Call]) -> Iterator[FinishedCall]:
         yield FinishedCall(call.name, status, call.output or {}, call.error)
 
 
-def _timings(turn: Turn) -> dict[str, Any]:
-    timings: dict[str, Any] = {}
-    if turn.response_ms is not None:
-        timings["response_ms"] = round(turn.response_ms, 1)
-    if any(item.transcript is Transcript.FAILED for item in turn.items.values()):
-        timings["user_transcript"] = "failed"
-    elif turn.awaits_transcript and turn.items:
-        timings["user_transcript"] = "missing"
+def _timings(turn: Turn) -> Iterator[tuple[str, Any]]:
+    """Milliseconds, and what went wrong."""
+    sounds = [answer.sounded_at for answer in turn.answers.values() if answer.sounded_at is not None]
+    if turn.spoken_at is not None and (replies := [at for at in sounds if at >= turn.spoken_at]):
+        yield "response_ms", round((min(replies) - turn.spoken_at) * 1000, 1)
+    transcripts = {item.transcript for item in turn.items.values()}
+    for problem in (Transcript.FAILED, Transcript.MISSING):
+        if problem in transcripts:
+            yield "user_transcript", problem.value
+            break
     for answer in turn.answers.values():
         if answer.status in ("failed", "incomplete"):
-            timings["response_status"] = answer.status
-    return timings
+            yield "response_status", answer.status

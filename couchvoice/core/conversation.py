@@ -1,0 +1,255 @@
+"""The conversation: what a server event, a tool's result, a typed line or the clock leads to while the talk lasts.
+
+Not its life: ``session.py`` opens and ends it and names its state. The parts here don't know each other but for the
+ledger: the gate asks for responses, the bridge runs tools, the ear listens to answers, the ledger keeps the turns.
+Law: facts go to the parts that own them, and their effects come back in order: silence, outputs, then requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+from couchvoice.core import server_events as server
+from couchvoice.core.bridge import ToolBridge
+from couchvoice.core.client_events import (
+    FunctionCallOutput,
+    InputText,
+    ItemCreate,
+    OutputBufferClear,
+    ResponseCancel,
+    UserMessage,
+    encode_output,
+    sendable,
+)
+from couchvoice.core.ear import Ear
+from couchvoice.core.effects import Effect, EndSession, RecordTurn, SendEvent
+from couchvoice.core.ids import Ids
+from couchvoice.core.notices import Problem, ToolActivity, UserTranscript
+from couchvoice.core.responses import ResponseGate
+from couchvoice.core.turn import Outcome
+from couchvoice.core.turn_detection import TurnDetection, read_turn_detection
+from couchvoice.core.turns import TurnLedger
+
+ALREADY_ACTIVE = "conversation_already_has_active_response"
+# OpenAI: these tell of a race that was lost, not of a fault; the session goes on as if they had not come.
+BENIGN_ERRORS = frozenset({ALREADY_ACTIVE, "response_cancel_not_active", "input_audio_buffer_commit_empty"})
+FATAL_ERRORS = frozenset(
+    {"session_expired", "invalid_api_key", "insufficient_quota", "beta_api_shape_disabled", "model_not_found"}
+)
+
+UserWords = server.InputTranscriptDelta | server.InputTranscriptCompleted | server.InputTranscriptFailed
+
+
+class Conversation:
+    """``key`` and ``config`` as the session has them."""
+
+    def __init__(self, key: str, config: Mapping[str, Any]) -> None:
+        self._ids = Ids(key)
+        self._ledger = TurnLedger(key)
+        self._gate = ResponseGate(self._ids)
+        self._bridge = ToolBridge(self._ledger)
+        self._ear = Ear(self._ledger)
+        self._detection = read_turn_detection(config) or TurnDetection()
+        self._spoken: str | None = None  # the item that the user is speaking now
+
+    # How it stands
+
+    @property
+    def user_speaks(self) -> bool:
+        return self._spoken is not None
+
+    @property
+    def assistant_speaks(self) -> bool:
+        return self._ear.speaking
+
+    @property
+    def answer_owed(self) -> bool:
+        """A response, a tool, or an answer to words that were said is on its way."""
+        return self._gate.owes or self._bridge.busy or (self._detection.answers and self._ledger.answer_owed)
+
+    @property
+    def turn_owed(self) -> bool:
+        return self._ledger.owes
+
+    # Facts
+
+    def receive(self, event: server.ServerEvent, now: float) -> list[Effect]:
+        match event:
+            case server.SessionCreated() | server.SessionUpdated():
+                self._detection = read_turn_detection(event.session) or self._detection
+                return []
+            case server.SpeechStarted():
+                return self._speech_started(event.item_id)
+            case server.SpeechStopped() | server.InputCommitted():
+                return self._speech_stopped(event, now)
+            case server.ItemAdded():
+                return self._item_added(event, now)
+            case server.InputTranscriptDelta() | server.InputTranscriptCompleted() | server.InputTranscriptFailed():
+                return self.transcribed(event, now) + self._bridge.advance(now)
+            case server.ResponseCreated():
+                return self._response_created(event.response.id, now)
+            case server.OutputItemAdded():
+                return self._output_item(event)
+            case server.OutputItemDone():
+                return self._output_item(event) + self._bridge.item_done(event, now)
+            case server.AudioTranscriptDelta() | server.AudioTranscriptDone() | server.TextDelta() | server.TextDone():
+                return self._ear.wrote(event)
+            case server.ResponseDone():
+                return self._response_done(event.response, now)
+            case server.OutputBufferStarted() | server.OutputBufferStopped() | server.OutputBufferCleared():
+                return self._ear.buffer_changed(event, now)
+            case server.ErrorReported():
+                return self._error(event.error, now)
+            case server.Unknown() | server.Malformed():
+                return []  # the session counts them
+            case _:
+                assert_never(event)
+
+    def transcribed(self, event: UserWords, now: float) -> list[Effect]:
+        """What the user said is known better now. The only fact that is of use after the talk, too."""
+        match event:
+            case server.InputTranscriptDelta():
+                draft = self._ledger.user_draft(event.item_id, event.delta, now)
+                return [UserTranscript(event.item_id, draft, final=False)]
+            case server.InputTranscriptCompleted():
+                self._ledger.user_final(event.item_id, event.transcript, now)
+                return [UserTranscript(event.item_id, event.transcript, final=True)]
+            case server.InputTranscriptFailed():
+                self._ledger.user_failed(event.item_id, now)
+                return []
+            case _:
+                assert_never(event)
+
+    def tool_finished(self, call_id: str, output: Mapping[str, Any], now: float, *, error: str | None) -> list[Effect]:
+        call = self._bridge.finished(call_id, output, now, error=error)
+        if call is None:
+            return []
+        activity = ToolActivity(call.name, call_id, "failed" if error else "completed", call.ms)
+        return [activity, *self._answer_calls(call.response_id, now)]
+
+    def send_text(self, text: str, now: float) -> list[Effect]:
+        item_id, text = self._ids.item(), sendable(text)
+        self._ledger.user_item(item_id, now, spoken=False)
+        self._ledger.user_final(item_id, text, now)
+        return [
+            UserTranscript(item_id, text, final=True),
+            SendEvent(ItemCreate(self._ids.event(), UserMessage(item_id, (InputText(text),)))),
+            *self._gate.request(now),
+        ]
+
+    def interrupt(self) -> list[Effect]:
+        running = self._gate.running()
+        silence = self._ear.cut(running)
+        self._bridge.doubt(running)
+        for response_id in running:
+            self._ledger.give_up(response_id)
+        # OpenAI: response.cancel is legal only while a response is active.
+        cancel = [SendEvent(ResponseCancel(self._ids.event()))] if running else []
+        clear = [SendEvent(OutputBufferClear(self._ids.event()))] if silence else []
+        return [*silence, *cancel, *clear]
+
+    def playback_changed(self, now: float, *, audible: bool) -> None:
+        self._ear.playback_changed(now, audible=audible)
+
+    def finish(self, outcome: Outcome, now: float, *, patience: float) -> None:
+        """The talk is over: nothing is asked for, run or sent any more."""
+        self._gate.close()
+        self._bridge.close()
+        self._ledger.finish(outcome, now, patience=patience)
+
+    # The clock
+
+    def next_timeout(self) -> float | None:
+        parts = (self._gate, self._bridge, self._ear, self._ledger)
+        return min((time for part in parts if (time := part.next_timeout()) is not None), default=None)
+
+    def handle_timeout(self, now: float) -> list[Effect]:
+        effects = self._gate.expire(now)
+        if effects:
+            self._give_up_unless_expected()
+        return effects + self._bridge.advance(now)
+
+    def take_turns(self, now: float) -> list[Effect]:
+        """The turns that are over by now."""
+        self._ear.settle(now)
+        return [RecordTurn(turn) for turn in self._ledger.take_closed(now, answer_expected=self._gate.expects)]
+
+    # Server events
+
+    def _speech_started(self, item_id: str) -> list[Effect]:
+        self._spoken = item_id
+        if not self._detection.interrupts:
+            return []
+        self._bridge.doubt(self._gate.running())
+        return self._ear.cut(self._gate.running())
+
+    def _speech_stopped(self, event: server.SpeechStopped | server.InputCommitted, now: float) -> list[Effect]:
+        # A server may commit without speech_stopped; a commit of other words does not end these.
+        if isinstance(event, server.SpeechStopped) or event.item_id == self._spoken:
+            self._spoken = None
+        self._ledger.user_item(event.item_id, now)
+        return []
+
+    def _item_added(self, event: server.ItemAdded, now: float) -> list[Effect]:
+        item = event.item
+        if item.id and item.role == "user":
+            # Text that we did not type is history that somebody put back: it was a turn already.
+            if not any(part.type == "input_text" for part in item.content or ()):
+                self._ledger.user_item(item.id, now)
+        elif item.id and event.previous_item_id:
+            self._ledger.place(item.id, event.previous_item_id)
+        return []
+
+    def _response_created(self, response_id: str, now: float) -> list[Effect]:
+        if self._ledger.knows(response_id):
+            return []
+        earlier = self._gate.running()
+        self._ear.response_created(now)
+        self._ledger.response_created(response_id)
+        self._gate.created(response_id)
+        for superseded in earlier:
+            self._bridge.superseded(superseded)
+        return [effect for superseded in earlier for effect in self._answer_calls(superseded, now)]
+
+    def _output_item(self, event: server.OutputItemAdded | server.OutputItemDone) -> list[Effect]:
+        if event.item.id:
+            self._ledger.output_item(event.response_id, event.item.id)
+        return []
+
+    def _response_done(self, response: server.Response, now: float) -> list[Effect]:
+        effects = self._response_created(response.id, now)
+        answer = self._ledger.answer(response.id)
+        if answer is None or answer.status is not None:
+            return effects
+        effects += self._ear.response_done(answer, response, now)
+        effects += self._bridge.response_done(response, now)
+        # The continuation first: what a waiting request wants, it gives as well.
+        effects += self._answer_calls(response.id, now)
+        return effects + self._gate.done(response.id, now)
+
+    def _error(self, error: server.ErrorDetail, now: float) -> list[Effect]:
+        code = error.code or error.type or "error"
+        if code == ALREADY_ACTIVE:
+            self._gate.refused(error.event_id, now)
+        if code in BENIGN_ERRORS:
+            return []
+        if code in FATAL_ERRORS:
+            return [EndSession(code, error.message)]
+        effects: list[Effect] = [Problem(code, error.message)]
+        if self._gate.asked(error.event_id):
+            effects += self._gate.failed(now)
+            self._give_up_unless_expected()
+        return effects
+
+    # Small moves
+
+    def _answer_calls(self, response_id: str, now: float) -> list[Effect]:
+        calls = self._bridge.take_answerable(response_id)
+        outputs = (FunctionCallOutput(call.call_id, encode_output(call.output)) for call in calls)
+        effects: list[Effect] = [SendEvent(ItemCreate(self._ids.event(), output)) for output in outputs]
+        return effects + self._gate.request(now) if self._bridge.continues(calls) else effects
+
+    def _give_up_unless_expected(self) -> None:
+        if not self._gate.expects:
+            self._ledger.give_up()

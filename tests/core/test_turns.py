@@ -1,0 +1,348 @@
+"""Turns: what belongs together, and when it is over."""
+
+from __future__ import annotations
+
+import pytest
+
+from couchvoice.core import server_events as server
+from couchvoice.core.session import Session
+from couchvoice.core.turn import Outcome
+from couchvoice.core.turns import TurnLedger
+from tests.core.conftest import listening
+from tests.core.talk import (
+    START,
+    answered,
+    buffer_started,
+    buffer_stopped,
+    call_item,
+    called,
+    created,
+    done,
+    draft,
+    feed,
+    said,
+    speaking,
+    spoken,
+    texts,
+    transcript,
+    turns,
+    wait,
+)
+
+FAILED = server.InputTranscriptFailed(item_id="u1")
+
+
+@pytest.mark.row("I1")
+def test_a_turn_is_recorded_when_its_answer_was_heard_out(session: Session) -> None:
+    assert not turns(feed(session, *said("u1", "Hello"), *speaking("r1", "Hi there"), done("r1")))
+    (turn,) = turns(feed(session, buffer_stopped("r1")))
+    assert (turn.user_text, turn.assistant_text) == ("Hello", "Hi there")
+    assert (turn.index, turn.client_turn_id, turn.outcome) == (1, "s-1", Outcome.COMPLETED)
+
+
+@pytest.mark.row("I1")
+def test_turns_are_counted_from_one(session: Session) -> None:
+    effects = feed(session, *said("u1", "One"), *answered("r1", "1"), *said("u2", "Two"), *answered("r2", "2"))
+    assert [(turn.index, turn.client_turn_id) for turn in turns(effects)] == [(1, "s-1"), (2, "s-2")]
+
+
+@pytest.mark.row("E2", "I1")
+def test_a_transcript_that_comes_after_the_answer_lands_in_its_own_turn(session: Session) -> None:
+    effects = feed(session, *said("u1"), *answered("r1", "Hi"))
+    assert not turns(effects)
+    assert texts(feed(session, transcript("u1", "Hello"))) == [("Hello", "Hi")]
+
+
+@pytest.mark.row("E2", "I1")
+def test_a_transcript_that_comes_after_the_next_turn_began_lands_in_its_own(session: Session) -> None:
+    feed(session, *said("u1"), *answered("r1", "First"), *said("u2"), *speaking("r2", "Second"))
+    assert not turns(feed(session, transcript("u2", "Two")))
+    assert texts(feed(session, transcript("u1", "One"))) == [("One", "First")]
+    assert texts(feed(session, done("r2"), buffer_stopped("r2"))) == [("Two", "Second")]
+
+
+@pytest.mark.row("I1")
+def test_turns_leave_in_the_order_in_which_they_began(session: Session) -> None:
+    feed(session, *said("u1"), *answered("r1", "First"), *said("u2", "Two"), *answered("r2", "Second"))
+    assert texts(feed(session, transcript("u1", "One"))) == [("One", "First"), ("Two", "Second")]
+
+
+@pytest.mark.row("I1")
+def test_the_assistants_words_may_come_before_the_users(session: Session) -> None:
+    feed(session, *said("u1"), created("r1"), spoken("r1", "Hi"))
+    feed(session, transcript("u1", "Hello"))
+    assert texts(feed(session, done("r1"), buffer_started("r1"), buffer_stopped("r1"))) == [("Hello", "Hi")]
+
+
+@pytest.mark.row("I1")
+def test_a_missing_transcript_is_awaited_five_seconds(session: Session) -> None:
+    feed(session, *said("u1"), *speaking("r1", "Hi"), done("r1"), at=START)
+    feed(session, buffer_stopped("r1"), at=START + 4)
+    assert not turns(wait(session, START + 8.99))
+    (turn,) = turns(wait(session, START + 9))
+    assert (turn.user_text, turn.assistant_text) == ("", "Hi")
+    assert turn.timings["user_transcript"] == "missing"
+
+
+@pytest.mark.row("I1")
+def test_a_failed_transcript_is_not_awaited(session: Session) -> None:
+    (turn,) = turns(feed(session, *said("u1"), FAILED, *answered("r1", "Hi")))
+    assert turn.user_text == ""
+    assert turn.timings["user_transcript"] == "failed"
+
+
+def test_a_final_transcript_after_a_failure_counts(session: Session) -> None:
+    (turn,) = turns(feed(session, *said("u1"), FAILED, transcript("u1", "Hello"), FAILED, *answered("r1", "Hi")))
+    assert turn.user_text == "Hello"
+    assert "user_transcript" not in turn.timings
+
+
+@pytest.mark.row("E2")
+def test_a_draft_that_was_never_confirmed_is_not_recorded(session: Session) -> None:
+    feed(session, *said("u1"), draft("u1", "Hel"), *answered("r1", "Hi"))
+    (turn,) = turns(wait(session, START + 5))
+    assert turn.user_text == ""
+    assert turn.timings["user_transcript"] == "missing"
+
+
+@pytest.mark.row("E2")
+def test_the_final_transcript_replaces_the_draft_and_later_drafts_are_nothing(session: Session) -> None:
+    feed(session, *said("u1"), draft("u1", "Helo"), transcript("u1", " Hello "), draft("u1", "o"))
+    assert texts(feed(session, *answered("r1", "Hi"))) == [("Hello", "Hi")]
+
+
+@pytest.mark.row("I1")
+def test_a_transcript_after_its_turn_was_recorded_is_no_turn_of_its_own(session: Session) -> None:
+    feed(session, *said("u1"), *answered("r1", "Hi"))
+    assert texts(wait(session, START + 5)) == [("", "Hi")]
+    feed(session, draft("u1", "Hel"), transcript("u1", "Hello"), FAILED, at=START + 6)
+    assert session.settled
+    assert not turns(session.close(START + 7))
+
+
+@pytest.mark.row("I1")
+def test_a_late_transcript_is_kept_while_an_earlier_turn_holds_the_line(session: Session) -> None:
+    feed(session, *said("u1", "One"), *called("r1", call_item("c1")))
+    feed(session, *said("u2"), *answered("r2", "Second"))
+    assert not turns(wait(session, START + 10))
+    feed(session, transcript("u2", "Two"), at=START + 11)
+    effects = session.tool_finished("c1", {}, START + 12)
+    assert texts(effects) == [("One", "")]
+    assert texts(feed(session, *answered("r3", "Third"))) == [("Two", "Second Third")]
+
+
+@pytest.mark.row("I1")
+def test_two_utterances_before_one_answer_are_one_turn(session: Session) -> None:
+    feed(session, *said("u1"), created("r1"), *said("u2"), done("r1", "cancelled"), *answered("r2", "Both"))
+    feed(session, transcript("u2", "and milk"))
+    assert texts(feed(session, transcript("u1", "Tea"))) == [("Tea and milk", "Both")]
+
+
+@pytest.mark.row("I1")
+def test_words_that_were_announced_before_the_cut_join_the_words_before_them(session: Session) -> None:
+    feed(session, *said("u1", "Tea"), created("r1"), server.InputCommitted(item_id="u2"), done("r1", "cancelled"))
+    effects = feed(session, server.InputCommitted(item_id="u3"), transcript("u3", "and cake"))
+    effects += feed(session, transcript("u2", "and milk"), *answered("r2", "All three"))
+    assert texts(effects) == [("Tea and milk and cake", "All three")]
+
+
+@pytest.mark.row("I1")
+def test_an_answer_that_was_cut_before_its_first_word_does_not_spoil_the_turn(session: Session) -> None:
+    effects = feed(session, *said("u1", "Tea"), created("r1"), done("r1", "cancelled"))
+    effects += feed(session, *said("u2", "and milk"), *answered("r2", "Both"))
+    (turn,) = turns(effects)
+    assert turn.outcome is Outcome.COMPLETED
+
+
+@pytest.mark.row("I1")
+def test_preamble_tool_and_answer_are_one_turn(session: Session) -> None:
+    effects = feed(session, *said("u1", "Is it raining?"), *speaking("r1", "Let me look."))
+    item = call_item("c1")
+    effects += feed(session, server.OutputItemDone(response_id="r1", item=item, output_index=1))
+    effects += feed(session, done("r1"), buffer_stopped("r1"))
+    effects += session.tool_finished("c1", {"rain": True}, START + 1)
+    assert not turns(effects)
+    (turn,) = turns(feed(session, *answered("r2", "Yes.")))
+    assert (turn.user_text, turn.assistant_text) == ("Is it raining?", "Let me look. Yes.")
+    assert [(call.name, call.status, call.output) for call in turn.tool_calls] == [
+        ("lookup", "completed", {"rain": True})
+    ]
+
+
+@pytest.mark.row("I1")
+def test_a_turn_waits_for_the_answer_to_its_tool_though_the_preamble_was_heard_out(session: Session) -> None:
+    feed(session, *said("u1", "Hm?"), *called("r1", call_item("c1")))
+    session.tool_finished("c1", {}, START + 1)
+    assert not turns(wait(session, START + 14))
+
+
+@pytest.mark.row("I5")
+def test_an_answer_that_was_spoken_over_is_interrupted(session: Session) -> None:
+    feed(session, *said("u1", "Tell me a story"), *speaking("r1", "Once upon"))
+    feed(session, server.SpeechStarted(item_id="u2"))
+    (turn,) = turns(feed(session, done("r1", "cancelled")))
+    assert (turn.user_text, turn.assistant_text) == ("Tell me a story", "Once upon")
+    assert turn.outcome is Outcome.INTERRUPTED
+
+
+@pytest.mark.row("I1")
+def test_a_greeting_without_words_before_it_is_a_turn_of_its_own(session: Session) -> None:
+    feed(session, *answered("r1", "Welcome!"))
+    feed(session, *said("u1", "Hello"))
+    assert texts(wait(session, START + 5)) == [("", "Welcome!")]
+    effects = feed(session, *answered("r2", "Hi"), at=START + 6)
+    assert texts(effects) == [("Hello", "Hi")]
+
+
+@pytest.mark.row("I1")
+def test_the_first_words_over_a_greeting_begin_their_own_turn(session: Session) -> None:
+    feed(session, *speaking("r1", "Welcome to"), *said("u1", "Hello"), done("r1", "cancelled"))
+    feed(session, *answered("r2", "Hi"))
+    assert texts(wait(session, START + 5)) == [("", "Welcome to"), ("Hello", "Hi")]
+
+
+@pytest.mark.row("I1")
+def test_a_greeting_that_was_cut_before_its_first_word_joins_the_first_turn(session: Session) -> None:
+    feed(session, created("r1"), *said("u1", "Hello"), done("r1", "cancelled"))
+    assert texts(feed(session, *answered("r2", "Hi"))) == [("Hello", "Hi")]
+
+
+@pytest.mark.row("I1")
+def test_a_server_that_announces_no_items_still_gets_its_turns_paired(session: Session) -> None:
+    assert texts(feed(session, *answered("r1", "Hi"), transcript("u1", "Hello"))) == [("Hello", "Hi")]
+    assert texts(feed(session, transcript("u2", "More"), *answered("r2", "Sure"))) == [("More", "Sure")]
+
+
+def test_without_committed_the_end_of_speech_announces_the_words(session: Session) -> None:
+    feed(session, server.SpeechStarted(item_id="u1"), server.SpeechStopped(item_id="u1"))
+    assert texts(feed(session, *answered("r1", "Hi"), transcript("u1", "Hello"))) == [("Hello", "Hi")]
+
+
+def test_a_transcript_of_the_assistants_own_item_is_not_the_users(session: Session) -> None:
+    feed(session, *said("u1", "Hello"), *speaking("r1", "Hi"), transcript("item_of_r1", "Hi"))
+    assert texts(feed(session, done("r1"), buffer_stopped("r1"))) == [("Hello", "Hi")]
+    assert session.settled
+
+
+@pytest.mark.row("I1")
+def test_history_that_somebody_puts_back_is_no_turn(session: Session) -> None:
+    old = server.Item(id="old", type="message", role="user", content=[server.ContentPart(type="input_text", text="x")])
+    feed(session, server.ItemAdded(item=old))
+    assert session.settled
+
+
+def test_an_item_without_an_id_is_nothing(session: Session) -> None:
+    feed(session, server.ItemAdded(item=server.Item(type="message", role="user")))
+    feed(session, server.OutputItemAdded(response_id="r1", item=server.Item(type="message")))
+    assert session.settled
+
+
+def test_a_transcript_that_comes_again_is_not_taken_for_the_next_words(session: Session) -> None:
+    feed(session, *said("u1", "Hello"), *answered("r1", "Hi"))
+    assert not turns(feed(session, *answered("r2", "Still there?"), transcript("u1", "Hello")))
+    assert texts(wait(session, START + 5)) == [("", "Still there?")]
+
+
+def test_giving_up_when_nobody_waits_changes_nothing() -> None:
+    ledger = TurnLedger("s")
+    ledger.give_up()
+    ledger.give_up("r1")
+    assert not ledger.owes
+
+
+# What previous_item_id says
+
+
+@pytest.mark.row("I1")
+def test_an_answer_to_the_earlier_words_leaves_the_later_ones_their_own(session: Session) -> None:
+    feed(session, *said("u1", "One"), *said("u2", "Two"))
+    assert texts(feed(session, *answered("r1", "First", after="u1"))) == [("One", "First")]
+    assert texts(feed(session, *answered("r2", "Second", after="u2"))) == [("Two", "Second")]
+
+
+@pytest.mark.row("I1")
+def test_an_answer_to_the_last_of_several_words_answers_them_all(session: Session) -> None:
+    feed(session, *said("u1", "One"), *said("u2", "Two"))
+    assert texts(feed(session, *answered("r1", "Both", after="u2"))) == [("One Two", "Both")]
+
+
+@pytest.mark.row("I1")
+def test_a_late_answer_is_placed_at_the_turn_that_it_answers() -> None:
+    session = listening(interrupt_response=False)
+    feed(session, *said("u1", "One"), *speaking("r1", "First"), *said("u2", "Two"), done("r1"))
+    effects = feed(session, *speaking("r2", "and more", after="u1"), done("r2"), buffer_stopped("r2"))
+    assert texts(effects + session.close(START)) == [("One", "First and more"), ("Two", "")]
+
+
+def test_a_call_moves_with_its_response() -> None:
+    session = listening(interrupt_response=False)
+    feed(session, *said("u1", "One"), *speaking("r1", "First"), *said("u2", "Two"), done("r1"), created("r2"))
+    item = call_item("c1")
+    feed(session, server.OutputItemDone(response_id="r2", item=item))
+    feed(session, server.ItemAdded(item=item, previous_item_id="u1"))
+    one, two = turns(session.close(START))
+    assert [call.name for call in one.tool_calls] == ["lookup"]
+    assert not two.tool_calls
+
+
+def test_words_that_are_announced_after_their_answer_began_are_its_turn(session: Session) -> None:
+    user = server.Item(id="u1", type="message", role="user")
+    answer = server.Item(id="a1", type="message", role="assistant")
+    feed(session, created("r1"), server.ItemAdded(item=user), transcript("u1", "Hello"))
+    feed(session, server.OutputItemAdded(response_id="r1", item=answer))
+    feed(session, server.ItemAdded(item=answer, previous_item_id="u1"), spoken("r1", "Hi"), done("r1"))
+    assert texts(wait(session, START + 1)) == [("Hello", "Hi")]
+    assert session.settled
+
+
+def test_a_turn_with_two_answers_is_not_split(session: Session) -> None:
+    feed(session, *said("u1", "One"), created("r1"), done("r1", "cancelled"), *said("u2", "Two"))
+    assert texts(feed(session, *answered("r2", "Both", after="u1"))) == [("One Two", "Both")]
+
+
+def test_a_place_that_nobody_knows_changes_nothing(session: Session) -> None:
+    assert texts(feed(session, *said("u1", "One"), *answered("r1", "First", after="u7"))) == [("One", "First")]
+
+
+# What turns say about themselves
+
+
+def test_words_without_an_answer_wait_until_the_end_of_the_talk(session: Session) -> None:
+    feed(session, *said("u1", "Hello?"))
+    assert not turns(wait(session, START + 60))
+    (turn,) = turns(session.close(START + 60))
+    assert (turn.user_text, turn.outcome) == ("Hello?", Outcome.INTERRUPTED)
+
+
+def test_a_turn_without_a_word_is_not_recorded(session: Session) -> None:
+    effects = feed(session, *said("u1", ""), created("r1"), done("r1"))
+    assert not turns(effects)
+    assert session.settled
+
+
+def test_a_response_that_failed_is_told_in_the_diagnostics(session: Session) -> None:
+    (turn,) = turns(feed(session, *said("u1", "Hello"), created("r1"), done("r1", "failed")))
+    assert turn.timings["response_status"] == "failed"
+
+
+@pytest.mark.row("I1")
+def test_the_time_from_the_end_of_speech_to_the_first_sound_is_kept(session: Session) -> None:
+    feed(session, *said("u1", "Hello"), at=START)
+    feed(session, created("r1"), spoken("r1", "Hi"), at=START + 0.4)
+    feed(session, buffer_started("r1"), at=START + 0.65)
+    (turn,) = turns(feed(session, done("r1"), buffer_stopped("r1"), at=START + 2))
+    assert turn.timings == {"response_ms": 650.0}
+
+
+def test_a_sound_before_the_last_words_is_no_answer_to_them(session: Session) -> None:
+    feed(session, *said("u1", "Tea"), created("r1"), buffer_started("r1"), at=START)
+    feed(session, *said("u2", "and milk"), done("r1", "cancelled"), at=START + 3)
+    text = server.TextDone(response_id="r2", text="Both")
+    (turn,) = turns(feed(session, created("r2"), text, done("r2"), at=START + 4))
+    assert (turn.user_text, turn.timings) == ("Tea and milk", {})
+
+
+def test_a_typed_line_has_no_response_time(session: Session) -> None:
+    session.send_text("Hello", START)
+    (turn,) = turns(feed(session, *answered("r1", "Hi")))
+    assert turn.timings == {}
