@@ -25,7 +25,7 @@ class Transcript(enum.Enum):
     PENDING = "pending"
     FINAL = "final"
     FAILED = "failed"
-    MISSING = "missing"  # nobody waits for it any more
+    MISSING = "missing"  # nobody waits for it any more; a draft that came stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,6 @@ class FinishedTurn:
 class UserItem:
     text: str = ""
     transcript: Transcript = Transcript.PENDING
-
-    def give_up(self, why: Transcript) -> None:
-        """The draft goes too: it was never confirmed."""
-        self.text, self.transcript = "", why
 
 
 # Two turns are the same only if they are one: compared by value, two empty ones would be mixed up.
@@ -126,7 +122,7 @@ class Turn:
         self.expects_words = False
         for item in self.items.values():
             if item.transcript is Transcript.PENDING:
-                item.give_up(Transcript.MISSING)
+                item.transcript = Transcript.MISSING
 
     def finished(self, index: int, key: str) -> FinishedTurn:
         return FinishedTurn(

@@ -61,7 +61,7 @@ class TurnLedger:
 
     def user_failed(self, item_id: str, now: float) -> None:
         if (item := self._said(item_id, now)) and item.transcript is Transcript.PENDING:
-            item.give_up(Transcript.FAILED)
+            item.text, item.transcript = "", Transcript.FAILED
 
     # What the assistant does
 

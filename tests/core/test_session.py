@@ -220,7 +220,7 @@ def test_a_turn_that_was_cut_by_the_user_leaving_holds_what_was_said_so_far(sess
 def test_a_turn_that_was_cut_by_losing_the_provider_says_so(session: Session) -> None:
     feed(session, *said("u1"), draft("u1", "Go"), *speaking("r1", "Once upon"))
     (turn,) = turns(session.lost(START))
-    assert (turn.user_text, turn.assistant_text) == ("", "Once upon")
+    assert (turn.user_text, turn.assistant_text) == ("Go", "Once upon")
     assert turn.outcome is Outcome.CONNECTION_INTERRUPTED
     assert turn.timings["user_transcript"] == "missing"
 

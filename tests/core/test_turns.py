@@ -98,10 +98,10 @@ def test_a_final_transcript_after_a_failure_counts(session: Session) -> None:
 
 
 @pytest.mark.row("E2")
-def test_a_draft_that_was_never_confirmed_is_not_recorded(session: Session) -> None:
+def test_a_draft_whose_final_text_never_came_is_recorded_and_said_to_be_one(session: Session) -> None:
     feed(session, *said("u1"), draft("u1", "Hel"), *answered("r1", "Hi"))
     (turn,) = turns(wait(session, START + 5))
-    assert turn.user_text == ""
+    assert turn.user_text == "Hel"
     assert turn.timings["user_transcript"] == "missing"
 
 
