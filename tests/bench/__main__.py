@@ -1,0 +1,47 @@
+"""``python -m tests.bench`` lists the benchmarks; ``python -m tests.bench NAME [--quick]`` runs one.
+
+A benchmark is a module with ``measure(quick=…)`` that returns its figures, and a line in the table below.
+Law: stdout gets one JSON object and nothing else; whoever wants to see progress looks at stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+from importlib.metadata import version
+
+BENCHMARKS = {
+    "connect": "connect() to the open data channel, beside a bare aiortc script",
+    "core": "µs per server event: parse and Session.receive, beside json.loads",
+    "memory": "a client in a talk, beside a bare aiortc script; and with both ends embedded",
+    "startup": "--help, the import, and talk until it listens, beside bare programs",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Figures beside their baselines.")
+    parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="leave it out to list them")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: under 50 seconds")
+    options = parser.parse_args()
+    if options.name is None:
+        for name, line in BENCHMARKS.items():
+            print(f"{name:<10}{line}")
+        return
+    figures = importlib.import_module(f"tests.bench.{options.name}").measure(quick=options.quick)
+    print(json.dumps({"benchmark": options.name, "quick": options.quick, "machine": _machine()} | figures, indent=2))
+
+
+def _machine() -> dict[str, str | int | None]:
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "aiortc": version("aiortc"),
+    }
+
+
+if __name__ == "__main__":
+    main()
