@@ -7,21 +7,23 @@ up and awaited when the lifespan ends.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from couchvoice.local.peer import Call, Engines
-from couchvoice.local.secret_book import DEFAULT_LIFETIME, LIFETIMES, SecretBook
+from couchvoice.local.bad_event import BadEvent, checked, read_object
+from couchvoice.local.detector import SpeechDetector
+from couchvoice.local.peer import CONNECT_TIMEOUT, Call, Engines
+from couchvoice.local.secret_book import SecretBook, SecretRequest
 from couchvoice.local.session_object import SESSION_LIMIT, SessionObject
 from couchvoice.transports.peer import SDP_ERRORS
 
@@ -44,10 +46,23 @@ class Refused(Exception):
 
 
 class RealtimeApp:
-    """``asgi`` is the application; its lifespan must run. ``api_key`` None: any key will do."""
+    """``asgi`` is the application; its lifespan must run. Raises ConfigError.
 
-    def __init__(self, engines: Engines, *, api_key: str | None = None) -> None:
+    ``api_key`` None: any key will do. ``clock`` gives seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        engines: Engines,
+        *,
+        api_key: str | None = None,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        SpeechDetector()  # raises MissingPart now rather than in the first call
         self._engines = engines
+        self._connect_timeout = connect_timeout
+        self._clock = clock
         self._book = SecretBook(api_key)
         self._calls: dict[str, Call] = {}
         # Not a task group: that would wrap whatever fails in the body of the lifespan.
@@ -59,7 +74,11 @@ class RealtimeApp:
                 Route("/v1/realtime/calls", self._call, methods=["POST"]),
                 Route("/v1/realtime/calls/{call_id}/hangup", self._hang_up, methods=["POST"]),
             ],
-            exception_handlers={Refused: _answer_refusal},
+            exception_handlers={
+                Refused: _answer_refusal,
+                BadEvent: _answer_bad_parameter,
+                HTTPException: _answer_http_error,
+            },
             lifespan=self._lifespan,
         )
 
@@ -76,13 +95,14 @@ class RealtimeApp:
     async def _mint(self, request: Request) -> Response:
         if not self._book.is_key(_bearer(request)):
             raise Refused(401, "invalid_api_key", "Incorrect API key provided.")
-        body = await _json_object(request)
-        session = body.get("session", {})
-        if not isinstance(session, dict):
-            raise Refused(400, "invalid_type", "'session' must be an object.", "session")
-        secret = self._book.mint(session, now=time.time(), lifetime=_lifetime(body))
-        shown = SessionObject(_new_id("sess"), session, secret.expires_at).as_dict()
-        return JSONResponse({"value": secret.value, "expires_at": int(secret.expires_at), "session": shown})
+        body = await _bounded_body(request, MAX_CONFIG)
+        wanted: SecretRequest = checked(read_object(body) if body else {}, SecretRequest)
+        now, lifetime = self._clock(), wanted.expires_after.seconds
+        # Checked before it is bound to a secret.
+        session = SessionObject(_new_id("sess"), wanted.session, now + lifetime)
+        secret = self._book.mint(wanted.session, now=now, lifetime=lifetime)
+        shown = {"value": secret.value, "expires_at": int(secret.expires_at), "session": session.as_dict()}
+        return JSONResponse(shown)
 
     async def _call(self, request: Request) -> Response:
         config = self._authorized_config(request)
@@ -90,15 +110,18 @@ class RealtimeApp:
             raise Refused(415, "unsupported_content_type", "Send the offer as application/sdp.")
         offer = await _bounded_body(request, MAX_OFFER)
         if model := request.query_params.get("model"):
-            config = {**config, "model": model}
+            config = {"model": model, **config}
         call_id = _new_id("rtc")
-        session = SessionObject(_new_id("sess"), config, time.time() + SESSION_LIMIT)
-        call = Call(call_id, session, self._engines)
+        session = SessionObject(_new_id("sess"), config, self._clock() + SESSION_LIMIT)
+        call = Call(call_id, session, self._engines, connect_timeout=self._connect_timeout)
         try:
             answer = await call.answer(offer.decode("utf-8", "replace"))
-        except SDP_ERRORS as exc:
+        except BaseException as exc:
             await call.close()
-            raise Refused(400, "invalid_offer", f"The offer is no usable SDP ({type(exc).__name__}).", "sdp") from exc
+            if isinstance(exc, SDP_ERRORS):
+                message = f"The offer is no usable SDP ({type(exc).__name__})."
+                raise Refused(400, "invalid_offer", message, "sdp") from exc
+            raise
         self._calls[call_id] = call
         serving = asyncio.create_task(self._serve(call), name=call_id)
         self._serving.add(serving)
@@ -126,7 +149,7 @@ class RealtimeApp:
     def _authorized_config(self, request: Request) -> Mapping[str, Any]:
         """The session config that goes with the request's key or secret."""
         bearer = _bearer(request)
-        if secret := self._book.find(bearer, now=time.time()):
+        if secret := self._book.find(bearer, now=self._clock()):
             return secret.session
         if self._book.is_key(bearer):
             return {}
@@ -139,18 +162,25 @@ async def _health(_: Request) -> Response:
 
 async def _answer_refusal(_: Request, exc: Exception) -> Response:
     assert isinstance(exc, Refused)  # registered for nothing else
-    error = {"message": exc.message, "type": "invalid_request_error", "code": exc.code, "param": exc.param}
-    return JSONResponse({"error": error}, status_code=exc.status)
+    return _error(exc.status, exc.code, exc.message, exc.param)
 
 
-async def _json_object(request: Request) -> dict[str, Any]:
-    try:
-        body = json.loads(await _bounded_body(request, MAX_CONFIG) or b"{}")
-    except (ValueError, RecursionError) as exc:
-        raise Refused(400, "invalid_json", "The body is no JSON.") from exc
-    if not isinstance(body, dict):
-        raise Refused(400, "invalid_type", "The body must be a JSON object.")
-    return body
+async def _answer_bad_parameter(_: Request, exc: Exception) -> Response:
+    assert isinstance(exc, BadEvent)  # registered for nothing else
+    return _error(400, exc.code, exc.message, exc.param)
+
+
+async def _answer_http_error(_: Request, exc: Exception) -> Response:
+    """Starlette's own: no such path, no such method."""
+    assert isinstance(exc, HTTPException)  # registered for nothing else
+    response = _error(exc.status_code, exc.detail.lower().replace(" ", "_"), exc.detail)
+    response.headers.update(exc.headers or {})
+    return response
+
+
+def _error(status: int, code: str, message: str, param: str | None = None) -> Response:
+    error = {"message": message, "type": "invalid_request_error", "code": code, "param": param}
+    return JSONResponse({"error": error}, status_code=status)
 
 
 async def _bounded_body(request: Request, limit: int) -> bytes:
@@ -160,15 +190,6 @@ async def _bounded_body(request: Request, limit: int) -> bytes:
         if len(body) > limit:
             raise Refused(400, "body_too_large", f"The body is larger than {limit // 1024} KiB.")
     return bytes(body)
-
-
-def _lifetime(body: Mapping[str, Any]) -> int:
-    after = body.get("expires_after")
-    seconds = after.get("seconds", DEFAULT_LIFETIME) if isinstance(after, dict) else DEFAULT_LIFETIME
-    if not isinstance(seconds, int) or seconds not in LIFETIMES:
-        limits = f"{LIFETIMES.start} and {LIFETIMES.stop - 1}"
-        raise Refused(400, "invalid_value", f"'seconds' must be between {limits}.", "expires_after.seconds")
-    return seconds
 
 
 def _bearer(request: Request) -> str:

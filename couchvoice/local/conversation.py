@@ -1,7 +1,7 @@
-"""The conversation: the items of a session, in order, as the API shows them.
+"""The conversation: the items of a session, in order, as the API shows them, and what was heard in them.
 
 Law: an item's place is what ``previous_item_id`` says; the texts of truncated items are gone (OpenAI: "truncating …
-will delete the server-side text transcript").
+will delete the server-side text transcript"). What the model heard is not the transcript: that is only made on demand.
 """
 
 from __future__ import annotations
@@ -15,11 +15,25 @@ ROOT = "root"  # OpenAI: previous_item_id "root" puts an item at the beginning
 
 
 class Conversation:
-    def __init__(self) -> None:
+    """``key`` makes the ids of two calls differ."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._count = 0
         self._items: list[ItemDict] = []
+        self._heard: dict[str, str | None] = {}  # words of committed input; None: not recognized yet
+        self._audio_ms: dict[str, int] = {}  # length of the assistant's messages
 
     def __iter__(self) -> Iterator[ItemDict]:
         return iter(self._items)
+
+    def new_id(self) -> str:
+        """An id that no item has, whatever ids the client has given away."""
+        while True:
+            self._count += 1
+            item_id = f"item_{self._key}_{self._count}"
+            if self.find(item_id) is None:
+                return item_id
 
     def find(self, item_id: object) -> ItemDict | None:
         return next((item for item in self._items if item["id"] == item_id), None)
@@ -32,10 +46,46 @@ class Conversation:
         elif after is not None:
             place = next((n + 1 for n, other in enumerate(self._items) if other["id"] == after), place)
         self._items.insert(place, item)
-        return str(self._items[place - 1]["id"]) if place else None
+        return self._before(place)
+
+    def previous(self, item: ItemDict) -> str | None:
+        """The id of the item before this one; None when it is the first, or gone."""
+        place = next((n for n, other in enumerate(self._items) if other is item), 0)
+        return self._before(place)
 
     def remove(self, item: ItemDict) -> None:
         self._items.remove(item)
+        self._heard.pop(item["id"], None)
+        self._audio_ms.pop(item["id"], None)
+
+    # What was heard
+
+    def await_words(self, item: ItemDict) -> None:
+        """The item holds committed input whose words are not known yet."""
+        self._heard[item["id"]] = None
+
+    def hear(self, item_id: str, words: str) -> ItemDict | None:
+        """The item in which these words were heard; None when it is gone."""
+        if item_id not in self._heard:
+            return None
+        self._heard[item_id] = words
+        return self.find(item_id)
+
+    def words(self, item: ItemDict) -> str | None:
+        """What the user says in a message; None when it is not known yet."""
+        if item["id"] in self._heard:
+            return self._heard[item["id"]]
+        return " ".join(filter(None, (part.get("text", part.get("transcript")) for part in item["content"])))
+
+    # How long it sounds
+
+    def audio_ms(self, item: ItemDict) -> int:
+        return self._audio_ms.get(item["id"], 0)
+
+    def set_audio_ms(self, item: ItemDict, ms: int) -> None:
+        self._audio_ms[item["id"]] = ms
+
+    # What is to be answered
 
     def call(self, call_id: object) -> ItemDict | None:
         """The function call that an output answers."""
@@ -61,8 +111,5 @@ class Conversation:
                 messages.insert(0, item)
         return messages
 
-
-def text_of(item: ItemDict) -> str | None:
-    """The words of a message; None when one of its parts has not been transcribed."""
-    texts = [part.get("text", part.get("transcript")) for part in item["content"] if part["type"] != "input_image"]
-    return None if any(text is None for text in texts) else " ".join(filter(None, texts))
+    def _before(self, place: int) -> str | None:
+        return str(self._items[place - 1]["id"]) if place else None

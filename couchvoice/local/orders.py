@@ -29,7 +29,7 @@ class Transcribe:
 
 @dataclass(frozen=True, slots=True)
 class Think:
-    """Find the reply to what was heard, or to tool outputs; feed ``Dialogue.replied``."""
+    """Find the reply to what was heard, or to tool outputs; feed ``Dialogue.replied`` or ``failed``."""
 
     response_id: str
     heard: str
@@ -39,7 +39,7 @@ class Think:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Synthesize and queue one sentence; feed ``Dialogue.sentence_queued``."""
+    """Synthesize and queue one sentence; feed ``Dialogue.sentence_queued`` or ``failed``."""
 
     response_id: str
     text: str
@@ -49,7 +49,9 @@ class Speak:
 
 @dataclass(frozen=True, slots=True)
 class Hush:
-    """Throw away what is queued to be played."""
+    """Throw away what is queued to be played of a response."""
+
+    response_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,98 +9,116 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from couchvoice.local.conversation import Conversation, ItemDict
+from couchvoice.local.outgoing import Outgoing
 from couchvoice.local.replies import Call, Reply, Say
+from couchvoice.local.session_object import SessionObject
 
-_SENTENCE = re.compile(r"[^.!?]+[.!?]*\s*")
-_WORD = re.compile(r"\S+\s*")
-
-EmitEvent = Callable[..., None]
+_SENTENCE_END = re.compile(r"(?<=[.!?])(?=\s)")
+_WORD = re.compile(r"\s*\S+")
 
 
 class Response:
-    """``emit(type, **fields)`` sends an event; ``new_id(prefix)`` makes an id."""
+    """``session`` is as this response sees it: with what ``response.create`` asked for."""
 
     def __init__(
         self,
-        response_id: str,
         *,
-        emit: EmitEvent,
-        new_id: Callable[[str], str],
-        conversation: Conversation,
-        modalities: list[str],
-        voice: str,
+        session: SessionObject,
         metadata: Mapping[str, str] | None,
+        conversation: Conversation,
+        outgoing: Outgoing,
     ) -> None:
-        self.id = response_id
-        self.waits = False  # for the words that it is to answer
-        self.message: ItemDict | None = None  # the message that is being spoken
-        self._emit = emit
-        self._new_id = new_id
-        self._conversation = conversation
-        self._modalities = modalities
-        self._voice = voice
+        self.id = outgoing.new_id("resp")
+        self.session = session
+        self.waits = True  # for the words that it is to answer
+        self.held: str | None = None  # a sentence whose sound has not begun
+        self._message: ItemDict | None = None  # the message that is being spoken
         self._metadata = metadata
+        self._conversation = conversation
+        self._outgoing = outgoing
         self._output: list[ItemDict] = []
         self._parts: deque[Say | Call] = deque()
         self._sentences: deque[str] = deque()
+        self._words_left = session.token_limit
+        self._cut_short = False
         self._spoken = ""
         self._status = "in_progress"
         self._emit("response.created", response=self._as_dict())
-
-    @property
-    def speaks(self) -> bool:
-        return "audio" in self._modalities
 
     @property
     def last_message_id(self) -> str | None:
         return next((str(item["id"]) for item in reversed(self._output) if item["type"] == "message"), None)
 
     def begin(self, reply: Reply) -> None:
-        self._parts = deque(reply.parts)
+        """Take the reply, as much of it as ``max_output_tokens`` allows."""
+        for part in reply.parts:
+            if isinstance(part, Say):
+                words = _WORD.findall(part.text.strip())
+                kept = words[: self._words_left]
+                self._words_left -= len(kept)
+                self._cut_short = self._cut_short or len(kept) < len(words)
+                part = Say("".join(kept))
+            if self._cut_short and not (isinstance(part, Say) and part.text):
+                return
+            self._parts.append(part)
 
     def next_sentence(self) -> str | None:
         """The next words to be spoken, after all that needs no voice. None: everything is said, it is done."""
         while True:
             if self._sentences:
                 return self._sentences.popleft()
-            if self.message is not None:
-                self._end_message("completed")
+            if self._message is not None:
+                self._end_message("incomplete" if self._cut_short and not self._parts else "completed")
             if not self._parts:
-                self.end("completed")
+                self._end_of_itself()
                 return None
             match self._parts.popleft():
                 case Say(text):
                     self._begin_message()
-                    self._sentences = deque(_SENTENCE.findall(text))
+                    self._sentences = deque(_SENTENCE_END.split(text))
                 case Call(name, arguments):
                     self._call(name, arguments)
 
+    def lengthen(self, ms: int) -> None:
+        """So much sound of the present message is on its way out."""
+        if self._message is not None:
+            self._conversation.set_audio_ms(self._message, self._conversation.audio_ms(self._message) + ms)
+
     def say(self, sentence: str) -> None:
         """The words of a sentence, as deltas."""
-        kind = "response.output_audio_transcript.delta" if self.speaks else "response.output_text.delta"
+        kind = "response.output_audio_transcript.delta" if self.session.speaks else "response.output_text.delta"
         for word in _WORD.findall(sentence):
             self._spoken += word
             self._emit(kind, **self._place(), delta=word)
 
-    def end(self, status: str, *, reason: str | None = None) -> None:
-        """``response.done``. ``reason`` is turn_detected or client_cancelled."""
-        if self.message is not None:
+    def cancel(self, reason: str) -> None:
+        """``reason`` is turn_detected or client_cancelled."""
+        self._end("cancelled", {"type": "cancelled", "reason": reason})
+
+    def fail(self, code: str, message: str) -> None:
+        self._end("failed", {"type": "failed", "error": {"type": "server_error", "code": code, "message": message}})
+
+    def _end_of_itself(self) -> None:
+        if self._cut_short:
+            self._end("incomplete", {"type": "incomplete", "reason": "max_output_tokens"})
+        else:
+            self._end("completed", None)
+
+    def _end(self, status: str, details: Mapping[str, Any] | None) -> None:
+        if self._message is not None:
             self._end_message("incomplete")
         self._status = status
-        details = {"type": status, "reason": reason} if reason else None
         self._emit("response.done", response=self._as_dict() | {"status_details": details})
-        self._emit(
-            "rate_limits.updated",
-            rate_limits=[{"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 0.06}],
-        )
+        limit = {"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 0.06}
+        self._emit("rate_limits.updated", rate_limits=[limit])
 
     def _begin_message(self) -> None:
-        self.message = {
-            "id": self._new_id("item"),
+        self._message = {
+            "id": self._conversation.new_id(),
             "object": "realtime.item",
             "type": "message",
             "status": "in_progress",
@@ -108,31 +126,30 @@ class Response:
             "content": [],
         }
         self._spoken = ""
-        self._add(self.message)
+        self._add(self._message)
         self._emit("response.content_part.added", **self._place(), part=self._part())
 
     def _end_message(self, status: str) -> None:
-        message, place = self.message, self._place()
+        message, place = self._message, self._place()
         assert message is not None  # both callers have looked
-        words = self._spoken.strip()
-        if self.speaks:
+        if self.session.speaks:
             self._emit("response.output_audio.done", **place)
-            self._emit("response.output_audio_transcript.done", **place, transcript=words)
-            message["content"] = [{"type": "output_audio", "transcript": words}]
+            self._emit("response.output_audio_transcript.done", **place, transcript=self._spoken)
+            message["content"] = [{"type": "output_audio", "transcript": self._spoken}]
         else:
-            self._emit("response.output_text.done", **place, text=words)
-            message["content"] = [{"type": "output_text", "text": words}]
+            self._emit("response.output_text.done", **place, text=self._spoken)
+            message["content"] = [{"type": "output_text", "text": self._spoken}]
         self._emit("response.content_part.done", **place, part=self._part())
         self._finish(message, status)
-        self.message = None
+        self._message = None
 
     def _call(self, name: str, arguments: Mapping[str, Any]) -> None:
         item: ItemDict = {
-            "id": self._new_id("item"),
+            "id": self._conversation.new_id(),
             "object": "realtime.item",
             "type": "function_call",
             "status": "in_progress",
-            "call_id": self._new_id("call"),
+            "call_id": self._outgoing.new_id("call"),
             "name": name,
             "arguments": "",
         }
@@ -146,58 +163,65 @@ class Response:
 
     def _add(self, item: ItemDict) -> None:
         self._output.append(item)
-        index = len(self._output) - 1
-        self._emit("response.output_item.added", response_id=self.id, output_index=index, item=dict(item))
+        self._emit("response.output_item.added", **self._slot(item), item=item)
         previous = self._conversation.add(item)
-        self._emit("conversation.item.added", previous_item_id=previous, item=dict(item))
+        self._emit("conversation.item.added", previous_item_id=previous, item=item)
 
     def _finish(self, item: ItemDict, status: str) -> None:
         item["status"] = status
-        index = self._output.index(item)
-        self._emit("response.output_item.done", response_id=self.id, output_index=index, item=dict(item))
-        self._emit("conversation.item.done", item=dict(item))
+        self._emit("response.output_item.done", **self._slot(item), item=item)
+        self._emit("conversation.item.done", previous_item_id=self._conversation.previous(item), item=item)
+
+    def _emit(self, kind: str, **fields: Any) -> None:
+        self._outgoing.emit(kind, **fields)
+
+    def _slot(self, item: ItemDict) -> dict[str, Any]:
+        return {"response_id": self.id, "output_index": self._output.index(item)}
 
     def _place(self) -> dict[str, Any]:
-        assert self.message is not None  # only between _begin_message and _end_message
-        return {
-            "response_id": self.id,
-            "item_id": self.message["id"],
-            "output_index": self._output.index(self.message),
-            "content_index": 0,
-        }
+        assert self._message is not None  # only between _begin_message and _end_message
+        return self._slot(self._message) | {"item_id": self._message["id"], "content_index": 0}
 
     def _part(self) -> dict[str, str]:
-        words = self._spoken.strip()
-        return {"type": "audio", "transcript": words} if self.speaks else {"type": "text", "text": words}
+        # The type of a part is "audio" where that of the item's content is "output_audio".
+        if self.session.speaks:
+            return {"type": "audio", "transcript": self._spoken}
+        return {"type": "text", "text": self._spoken}
 
     def _as_dict(self) -> dict[str, Any]:
-        running = self._status == "in_progress"
+        pcm = {"type": "audio/pcm", "rate": 24000}
         return {
             "id": self.id,
             "object": "realtime.response",
             "status": self._status,
             "status_details": None,
-            "output": [dict(item) for item in self._output],
-            "output_modalities": self._modalities,
-            "audio": {"output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": self._voice}},
+            "output": self._output,
+            "output_modalities": self.session.modalities,
+            "audio": {"output": {"format": pcm, "voice": self.session.voice}},
+            "max_output_tokens": self.session.max_output_tokens,
             "metadata": self._metadata,
-            "usage": None if running else self._usage(),
+            "usage": None if self._status == "in_progress" else self._usage(),
         }
 
     def _usage(self) -> dict[str, Any]:
-        words = sum(len(list(_words(item))) for item in self._output)
-        heard = sum(len(list(_words(item))) for item in self._conversation)
-        text, audio = (0, words) if self.speaks else (words, 0)
+        """Words stand for tokens."""
+        written = sum(_count(item) for item in self._output)
+        read = sum(_count(item) for item in self._conversation) - written
+        text, audio = (0, written) if self.session.speaks else (written, 0)
         return {
-            "total_tokens": heard + words,
-            "input_tokens": heard,
-            "output_tokens": words,
-            "input_token_details": {"text_tokens": heard, "audio_tokens": 0, "cached_tokens": 0},
+            "total_tokens": read + written,
+            "input_tokens": read,
+            "output_tokens": written,
+            "input_token_details": {"text_tokens": read, "audio_tokens": 0, "cached_tokens": 0},
             "output_token_details": {"text_tokens": text, "audio_tokens": audio},
         }
 
 
-def _words(item: ItemDict) -> Iterator[str]:
-    for part in item.get("content") or ():
-        yield from str(part.get("transcript") or part.get("text") or "").split()
-    yield from str(item.get("arguments") or item.get("output") or "").split()
+def _count(item: ItemDict) -> int:
+    return sum(len(text.split()) for text in _texts(item))
+
+
+def _texts(item: ItemDict) -> Iterator[str]:
+    for part in item.get("content", ()):
+        yield str(part.get("transcript") or part.get("text") or "")
+    yield str(item.get("arguments") or item.get("output") or "")

@@ -10,12 +10,27 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
 
 PREFIX = "ek_"
 DEFAULT_LIFETIME = 600  # seconds
-LIFETIMES = range(10, 7201)  # seconds
+SHORTEST_LIFETIME, LONGEST_LIFETIME = 10, 7200  # seconds
 _TOKEN_BYTES = 24
+
+
+class Expiry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    seconds: Annotated[int, Meta(ge=SHORTEST_LIFETIME, le=LONGEST_LIFETIME)] = DEFAULT_LIFETIME
+    anchor: Literal["created_at"] = "created_at"
+
+
+class SecretRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of "Create client secret"."""
+
+    expires_after: Expiry = Expiry()
+    session: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)

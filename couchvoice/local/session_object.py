@@ -1,6 +1,7 @@
 """The session object of the Realtime API: what it is unless told otherwise, and how an update is merged.
 
-Law: a partial update changes what it names and nothing else; null clears what may be cleared.
+Law: a partial update changes what it names and nothing else; null clears what may be cleared; an update that would
+leave no valid session leaves everything as it was.
 """
 
 from __future__ import annotations
@@ -9,7 +10,13 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from couchvoice.local.bad_event import BadEvent, checked
+from couchvoice.local.session_shape import MAX_TOKENS, ResponseShape, SessionShape
+
 SESSION_LIMIT = 3600  # seconds; OpenAI: "maximum duration of 60 minutes"
+MAX_SESSION = 200 * 1024  # bytes of JSON; the event that shows it must fit the data channel
 DEFAULT_MODEL = "gpt-realtime-2.1"
 
 SERVER_VAD: dict[str, Any] = {
@@ -21,6 +28,13 @@ SERVER_VAD: dict[str, Any] = {
     "interrupt_response": True,
     "idle_timeout_ms": None,
 }
+_SEMANTIC_VAD: dict[str, Any] = {
+    "type": "semantic_vad",
+    "eagerness": "auto",
+    "create_response": True,
+    "interrupt_response": True,
+}
+_DETECTIONS = {detection["type"]: detection for detection in (SERVER_VAD, _SEMANTIC_VAD)}
 _DEFAULTS: dict[str, Any] = {
     "type": "realtime",
     "object": "realtime.session",
@@ -40,19 +54,30 @@ _DEFAULTS: dict[str, Any] = {
         "output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": "marin", "speed": 1.0},
     },
 }
-# A detection of another type is no update of the present one: it begins from its own defaults.
-_REPLACED = frozenset({"tools", "tool_choice", "transcription", "noise_reduction", "tracing", "prompt"})
+_FIXED = ("id", "object", "expires_at", "model")
+_NOT_OF_A_SESSION = frozenset({"conversation", "metadata"})  # in the options of a response
+# An update of these names all of the new value.
+_REPLACED = frozenset({"tool_choice", "transcription", "noise_reduction", "tracing", "prompt", "truncation", "voice"})
 
 
 class SessionObject:
-    """``config`` is what the client secret was minted with."""
+    """``config`` is what the client secret was minted with. Raises BadEvent when it is no valid one."""
 
     def __init__(self, session_id: str, config: Mapping[str, Any], expires_at: float) -> None:
-        self._config = merged(_DEFAULTS, config) | {"id": session_id, "expires_at": int(expires_at)}
+        fixed = {"id": session_id, "object": _DEFAULTS["object"], "expires_at": int(expires_at)}
+        self._config = _valid(merged(_DEFAULTS, config) | fixed)
 
     def update(self, change: Mapping[str, Any]) -> None:
-        fixed = {name: self._config[name] for name in ("id", "object", "expires_at", "model")}
-        self._config = merged(self._config, change) | fixed
+        """Raises BadEvent, and then nothing has changed."""
+        self._config = _valid(merged(self._config, change) | {name: self._config[name] for name in _FIXED})
+
+    def for_response(self, options: Mapping[str, Any]) -> SessionObject:
+        """The session as one response sees it that was asked for with these options. Raises BadEvent."""
+        checked(options, ResponseShape, param="response")
+        own = {name: value for name, value in options.items() if name not in _NOT_OF_A_SESSION and value is not None}
+        seen = copy.copy(self)
+        seen.update(own)
+        return seen
 
     def as_dict(self) -> dict[str, Any]:
         return copy.deepcopy(self._config)
@@ -60,37 +85,46 @@ class SessionObject:
     @property
     def turn_detection(self) -> Mapping[str, Any] | None:
         """None: the client commits and asks for answers itself."""
-        detection = self._audio("input").get("turn_detection")
-        return SERVER_VAD | detection if isinstance(detection, dict) else None
+        detection: Mapping[str, Any] | None = self._config["audio"]["input"].get("turn_detection")
+        return None if detection is None else SERVER_VAD | dict(detection)
 
     @property
     def transcribes(self) -> bool:
-        return isinstance(self._audio("input").get("transcription"), dict)
+        return self._config["audio"]["input"].get("transcription") is not None
 
     @property
     def modalities(self) -> list[str]:
         return list(self._config["output_modalities"])
 
     @property
+    def speaks(self) -> bool:
+        return "audio" in self._config["output_modalities"]
+
+    @property
     def voice(self) -> str:
-        return str(self._audio("output").get("voice"))
+        voice = self._config["audio"]["output"]["voice"]
+        return str(voice["id"] if isinstance(voice, dict) else voice)
 
     @property
     def speed(self) -> float:
-        speed = self._audio("output").get("speed")
-        return float(speed) if isinstance(speed, int | float) else 1.0
+        return float(self._config["audio"]["output"]["speed"])
+
+    @property
+    def max_output_tokens(self) -> int | str:
+        """A number, or "inf"."""
+        limit: int | str = self._config["max_output_tokens"]
+        return limit
+
+    @property
+    def token_limit(self) -> int:
+        return MAX_TOKENS if isinstance(self.max_output_tokens, str) else self.max_output_tokens
 
     @property
     def tool_names(self) -> frozenset[str]:
+        """Those that may be called."""
         if self._config["tool_choice"] == "none":
             return frozenset()
-        tools = self._config["tools"] if isinstance(self._config["tools"], list) else []
-        return frozenset(str(tool.get("name")) for tool in tools if isinstance(tool, dict))
-
-    def _audio(self, side: str) -> Mapping[str, Any]:
-        audio = self._config.get("audio")
-        settings = audio.get(side) if isinstance(audio, dict) else None
-        return settings if isinstance(settings, dict) else {}
+        return frozenset(tool["name"] for tool in self._config["tools"])
 
 
 def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,4 +140,16 @@ def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _same_kind(name: str, present: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
+    """A turn detection or a format of another type begins from its own defaults."""
     return name not in _REPLACED and change.get("type", present.get("type")) == present.get("type")
+
+
+def _valid(config: dict[str, Any]) -> dict[str, Any]:
+    """The config, complete. Raises BadEvent."""
+    checked(config, SessionShape, param="session")
+    detection = config["audio"]["input"].get("turn_detection")
+    if detection is not None:
+        config["audio"]["input"]["turn_detection"] = _DETECTIONS[detection["type"]] | detection
+    if len(msgspec.json.encode(config)) > MAX_SESSION:
+        raise BadEvent("invalid_value", f"The session is larger than {MAX_SESSION // 1024} KiB.", "session")
+    return config

@@ -67,7 +67,8 @@ class HttpClient:
         parts = urlsplit(require_safe_url(base_url))
         transport: httpx.AsyncBaseTransport
         if app is not None:
-            transport = httpx.ASGITransport(app=app)
+            # What the application raises it has answered with 500, as behind a port.
+            transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         else:
             transport = httpx.AsyncHTTPTransport(verify=_tls_context(parts.scheme))
         self._http = httpx.AsyncClient(
@@ -116,8 +117,13 @@ def _map_httpx_errors() -> Iterator[None]:
     except (httpx.TimeoutException, TimeoutError) as exc:
         raise HttpFailure("no answer in time") from exc
     except httpx.ConnectError as exc:
-        raise HttpFailure("the connection was refused or the name is unknown") from exc
+        raise HttpFailure(f"no connection: {exc}") from exc
     except httpx.DecodingError as exc:
         raise HttpFailure("the answer cannot be decoded") from exc
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+    except httpx.InvalidURL as exc:
+        raise HttpFailure(f"the address cannot be used: {exc}") from exc
+    except UnicodeEncodeError as exc:
+        # A secret or a token that somebody else made up. Its text must not be told.
+        raise HttpFailure("a header would hold characters that HTTP does not allow") from exc
+    except httpx.HTTPError as exc:
         raise HttpFailure(f"the connection broke ({type(exc).__name__})") from exc

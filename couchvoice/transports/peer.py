@@ -7,10 +7,14 @@ Law: every adaptation stands here, on the instance, and says what happens withou
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from aioice.stun import TransactionError
 from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 
@@ -29,7 +33,10 @@ SDP_ERRORS = (
     InvalidAccessError,
     InvalidStateError,
     OperationError,
+    struct.error,
 )
+# A STUN or TURN address that is none, a server that refuses or is not there.
+GATHERING_ERRORS = (ValueError, OSError, TransactionError)
 _PPID_STRING = 51  # RFC 8831 §8: WebRTC String
 _PPID_BINARY = 53  # RFC 8831 §8: WebRTC Binary
 
@@ -49,6 +56,52 @@ def prepare_to_gather(peer: RTCPeerConnection) -> None:
     for transport in transports:
         _fall_back_to_loopback(transport._connection)
         _keep_nominating(transport._connection)
+
+
+def own_connecting(peer: RTCPeerConnection, lose: Callable[[str], None]) -> None:
+    """aiortc connects in a task that nobody awaits. A description that it took and cannot use (one without a
+    fingerprint, say) is a traceback on stderr then, and the state stays ``connecting``; and what closes the peer
+    meanwhile leaves a task behind that asks for consent."""
+    private: Any = peer
+    connect, close = private._RTCPeerConnection__connect, peer.close
+    connecting: set[asyncio.Task[None]] = set()
+
+    async def connect_or_tell() -> None:
+        task = asyncio.current_task()
+        assert task is not None  # aiortc makes one
+        connecting.add(task)
+        try:
+            await connect()
+        except (*SDP_ERRORS, OSError) as exc:
+            lose(f"the description cannot be used ({type(exc).__name__})")
+        finally:
+            connecting.discard(task)
+
+    async def stop_connecting_and_close() -> None:
+        for task in connecting:
+            task.cancel()
+        if connecting:
+            await asyncio.wait(connecting)
+        await close()
+
+    private._RTCPeerConnection__connect = connect_or_tell
+    private.close = stop_connecting_and_close
+
+
+async def close_peer(peer: RTCPeerConnection, *, within: float) -> None:
+    """Never raises. An odd description may stop aiortc half-way; then its tasks and sockets are taken one by one."""
+    try:
+        async with asyncio.timeout(within):
+            await peer.close()
+    except TimeoutError:
+        log.warning("- the peer connection did not close within %g s", within)
+    except SDP_ERRORS as exc:
+        log.debug("- the peer connection did not close (%s): its transports are stopped", type(exc).__name__)
+        private: Any = peer
+        for transport in (*private._RTCPeerConnection__dtlsTransports, *private._RTCPeerConnection__iceTransports):
+            with contextlib.suppress(TimeoutError, *SDP_ERRORS):
+                async with asyncio.timeout(within):
+                    await transport.stop()
 
 
 def on_message(channel: RTCDataChannel, receive: Callable[[str | bytes], None]) -> None:

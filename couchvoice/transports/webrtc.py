@@ -21,9 +21,12 @@ from couchvoice.private import Private
 from couchvoice.transports.http import HttpClient, HttpFailure
 from couchvoice.transports.peer import (
     DATA_CHANNEL_LABEL,
+    GATHERING_ERRORS,
     SDP_ERRORS,
+    close_peer,
     new_peer_connection,
     on_message,
+    own_connecting,
     prepare_to_gather,
 )
 from couchvoice.transports.tracks import SourceTrack, read_track
@@ -107,16 +110,26 @@ class WebRTCTransport:
         if self._track is not None:
             self._track.stop()
         if self._peer is not None:
-            try:
-                async with asyncio.timeout(CLOSE_TIMEOUT):
-                    await self._peer.close()
-            except TimeoutError:
-                log.warning("- the peer connection did not close within %g s", CLOSE_TIMEOUT)
+            await close_peer(self._peer, within=CLOSE_TIMEOUT)
 
     async def _connect(self) -> None:
         self._open = asyncio.get_running_loop().create_future()
         self._peer = peer = new_peer_connection(self._ice_servers)
+        try:
+            offer = await self._offer(peer)
+        except GATHERING_ERRORS as exc:
+            raise NegotiationFailed(f"the ICE servers that the backend named cannot be used: {exc}") from exc
+        answer = await self._exchange(offer)
+        try:
+            await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        except SDP_ERRORS as exc:
+            raise SdpExchangeError(self._calls_url, None, f"the answer is no usable SDP: {type(exc).__name__}") from exc
+        await self._open
+        log.info("- data channel open, call %s", self.call_id)
+
+    async def _offer(self, peer: RTCPeerConnection) -> str:
         self._watch(peer)
+        own_connecting(peer, self._lose)
         self._track = SourceTrack(self._read)
         transceiver = peer.addTransceiver(self._track, direction="sendrecv")
         opus = [c for c in RTCRtpSender.getCapabilities("audio").codecs if c.mimeType.lower() == "audio/opus"]
@@ -124,13 +137,8 @@ class WebRTCTransport:
         self._channel = self._create_channel(peer)
         prepare_to_gather(peer)
         await peer.setLocalDescription(await peer.createOffer())
-        answer = await self._exchange(peer.localDescription.sdp)
-        try:
-            await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        except SDP_ERRORS as exc:
-            raise SdpExchangeError(self._calls_url, None, f"the answer is no usable SDP: {type(exc).__name__}") from exc
-        await self._open
-        log.info("- data channel open, call %s", self.call_id)
+        offer: str = peer.localDescription.sdp
+        return offer
 
     def _create_channel(self, peer: RTCPeerConnection) -> RTCDataChannel:
         channel = peer.createDataChannel(DATA_CHANNEL_LABEL)

@@ -1,0 +1,47 @@
+"""Server events as JSON texts on a data channel.
+
+Law: no text is larger than MAX_EVENT, which is what stock peers take; in place of one that is, an error is sent.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+from aiortc import RTCDataChannel
+from aiortc.exceptions import InvalidStateError
+
+log = logging.getLogger("couchvoice.local.event_channel")
+
+MAX_EVENT = 262_144  # bytes; libwebrtc and aiortc announce this as max-message-size
+
+
+class EventChannel:
+    def __init__(self, channel: RTCDataChannel) -> None:
+        self._channel = channel
+
+    def send(self, event: dict[str, Any]) -> None:
+        """Never raises: what cannot be sent is logged."""
+        text = msgspec.json.encode(event)
+        if not self._try(text):
+            log.warning("x %s has %d bytes: an error is sent in its place", event["type"], len(text))
+            self._try(msgspec.json.encode(_too_large(event, len(text))))
+
+    def _try(self, text: bytes) -> bool:
+        """False when it is too large for the far end."""
+        if len(text) > MAX_EVENT:
+            return False
+        try:
+            self._channel.send(text.decode())
+        except InvalidStateError:
+            log.debug("x the channel is closed: %d bytes are not sent", len(text))
+        except ValueError:
+            return False  # the far end has announced less than MAX_EVENT
+        return True
+
+
+def _too_large(event: dict[str, Any], size: int) -> dict[str, Any]:
+    message = f"The event {event['type']} has {size} bytes, more than the data channel takes."
+    error = {"type": "server_error", "code": "event_too_large", "message": message}
+    return {"type": "error", "event_id": event["event_id"], "error": error}
