@@ -70,7 +70,7 @@ def load_settings(
         raise ConfigError(f'unknown provider "{provider}": choose one of {", ".join(PROVIDERS)}')
     for name in _SECRETS & values.keys():
         values[name] = Private(str(values[name]))
-    values["state_dir"] = Path(str(values.get("state_dir") or _default_state_dir())).expanduser()
+    values["state_dir"] = _expanded(Path(str(values.get("state_dir") or _default_state_dir())))
     return Settings(**values)  # type: ignore[arg-type]  # the names are checked in _from_file, the types by use
 
 
@@ -88,6 +88,13 @@ def _from_file(path: Path) -> dict[str, str]:
         if not isinstance(value, str):
             raise ConfigError(f"setting {name!r} in {path} must be a string, not {type(value).__name__}")
     return table
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as exc:
+        raise ConfigError(f"the state directory {path} names a user whom this machine does not know") from exc
 
 
 def _default_file(environ: Mapping[str, str]) -> Path:

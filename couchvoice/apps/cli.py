@@ -80,6 +80,7 @@ def talk(
 ) -> None:
     """Talk. Speak, or type a line and press Enter; Ctrl-C ends the talk, twice at once."""
     settings = _settings(backend_url=backend, provider=provider.value if provider else None, realtime_url=realtime_url)
+    from couchvoice.apps.leave import LAST_THREADS, end_process
     from couchvoice.apps.screens import screen_for
     from couchvoice.apps.talk import TalkOptions
     from couchvoice.apps.talk import talk as hold_talk
@@ -95,8 +96,10 @@ def talk(
         finalize=not no_finalize,
     )
     try:
-        with screen_for(plain=plain, json=json) as screen:
-            status = asyncio.run(hold_talk(settings, options, screen))
+        with asyncio.Runner() as runner:
+            with screen_for(plain=plain, json=json) as screen:
+                status = runner.run(hold_talk(settings, options, screen))
+            end_process(status, within=LAST_THREADS)
     except ConfigError as exc:
         _fail(exc)
     raise typer.Exit(status)
@@ -105,13 +108,14 @@ def talk(
 @app.command()
 def devices() -> None:
     """List the sound devices; * marks the defaults."""
+    from couchvoice.apps.screen import clean
     from couchvoice.audio.devices import list_devices
 
     try:
         for device in list_devices():
             default = "*" if device.is_default_input or device.is_default_output else " "
             channels = f"{device.input_channels} in, {device.output_channels} out"
-            typer.echo(f"{default} {device.index:>3}  {device.name}  ({channels}, {device.default_rate} Hz)")
+            typer.echo(f"{default} {device.index:>3}  {clean(device.name)}  ({channels}, {device.default_rate} Hz)")
     except CouchvoiceError as exc:
         _fail(exc)
 
@@ -164,15 +168,28 @@ def _settings(**options: str | None) -> Settings:
             raise ConfigError(f'COUCHVOICE_LOG is "{settings.log}": choose one of {", ".join(_LOG_LEVELS)}')
     except ConfigError as exc:
         _fail(exc)
-    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    log_lines = logging.StreamHandler(sys.stderr)
+    log_lines.setFormatter(_LogLine("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[log_lines])
     logging.getLogger("couchvoice").setLevel(settings.log.upper())
+    # They warn with tracebacks of what a far end sends; what it means for the talk, we say.
+    for library in ("aioice", "aiortc"):
+        logging.getLogger(library).setLevel(logging.ERROR)
     return settings
+
+
+class _LogLine(logging.Formatter):
+    """Log lines may quote the network: what would steer a terminal is shown, not sent."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in super().format(record))
 
 
 def _fail(error: CouchvoiceError) -> NoReturn:
     from couchvoice.apps import exit_status
+    from couchvoice.apps.screen import clean
 
-    typer.echo(f"error: {error}", err=True)
+    typer.echo(f"error: {clean(str(error))}", err=True)
     raise typer.Exit(exit_status.exit_status(error, was_ready=False, debts_paid=True))
 
 

@@ -9,6 +9,7 @@ import json
 import sys
 from typing import Any
 
+from couchvoice.apps.screen import clean
 from couchvoice.apps.tally import Summary
 from couchvoice.core.notices import (
     AssistantTranscript,
@@ -28,7 +29,7 @@ class JsonScreen:
         _print(_line(notice))
 
     def show_hint(self, text: str) -> None:
-        print(text, file=sys.stderr)
+        print(clean(text), file=sys.stderr, flush=True)
 
     def show_error(self, error: CouchvoiceError) -> None:
         _print({"type": "error", "code": error.code, "message": str(error)})

@@ -7,14 +7,19 @@ terminal is as before when it is left.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
 _ENTER = ("\n", "\r")
 _ERASE = ("\x7f", "\b")
+# What arrow and function keys send. Without its first character it would stand in the line.
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.|$)", re.DOTALL)
+_CHUNK = 1024  # bytes
 
 
 def is_readable(stream: TextIO | None) -> bool:
@@ -35,9 +40,10 @@ def read_lines(stream: TextIO, on_line: Callable[[str], None]) -> None:
 
     def wait() -> None:
         with contextlib.suppress(RuntimeError, OSError, ValueError):  # the loop is closed, the input is gone
-            while line := stream.readline():
-                if line.strip():
-                    loop.call_soon_threadsafe(on_line, line.strip())
+            # As bytes: one that is no UTF-8 must not end the typing.
+            while line := stream.buffer.readline():
+                if text := line.decode("utf-8", "replace").strip():
+                    loop.call_soon_threadsafe(on_line, text)
 
     threading.Thread(target=wait, name="typed-lines", daemon=True).start()
 
@@ -68,15 +74,23 @@ def keys_of_terminal(stream: TextIO, on_key: Callable[[str], None]) -> Iterator[
 
     loop, terminal = asyncio.get_running_loop(), stream.fileno()
     before = termios.tcgetattr(terminal)
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
 
     def read() -> None:
-        for key in os.read(terminal, 1024).decode(errors="ignore"):
+        try:
+            chunk = os.read(terminal, _CHUNK)
+        except OSError:
+            chunk = b""
+        if not chunk:  # the terminal is gone: it would be readable for ever
+            loop.remove_reader(terminal)
+        for key in _ESCAPE_SEQUENCE.sub("", decoder.decode(chunk)):
             on_key(key)
 
     try:
-        tty.setcbreak(terminal)
+        tty.setcbreak(terminal, termios.TCSADRAIN)  # what was typed ahead stays
         loop.add_reader(terminal, read)
         yield
     finally:
         loop.remove_reader(terminal)
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # the terminal is gone
+            termios.tcsetattr(terminal, termios.TCSADRAIN, before)

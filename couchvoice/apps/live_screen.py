@@ -83,14 +83,14 @@ class LiveScreen:
             case Interrupted():
                 self._console.print(Text("  ✋ interrupted", style="dim"))
             case Problem(code, message):
-                self._console.print(Text(f"  ! {clean(message)} ({code})", style="yellow"))
+                self._console.print(Text(f"  ! {clean(f'{message} ({code})')}", style="yellow"))
             case TurnRecorded(turn, _, False):
                 self._console.print(Text(f"  ! turn {turn.index} was not accepted by the backend", style="red"))
             case _:
                 pass  # tools that begin, turns that were recorded
 
     def show_hint(self, text: str) -> None:
-        self._console.print(Text(text, style="dim"))
+        self._console.print(Text(clean(text), style="dim"))
 
     def show_error(self, error: CouchvoiceError) -> None:
         self._console.print(Text(f"error: {clean(str(error))}", style="bold red"))
@@ -114,4 +114,4 @@ class LiveScreen:
 
 
 def _line(who: str, words: str, style: str) -> Text:
-    return Text.assemble((f"{who:>9}  ", style), clean(words).strip())
+    return Text.assemble((f"{who:>9}  ", style), clean(words))

@@ -46,14 +46,14 @@ class PlainScreen:
             case Interrupted():
                 _say("interrupted")
             case Problem(code, message):
-                print(f"problem: {clean(message)} ({code})", file=sys.stderr, flush=True)
+                print(clean(f"problem: {message} ({code})"), file=sys.stderr, flush=True)
             case TurnRecorded(turn, _, False):
                 _say(f"turn {turn.index} was not accepted by the backend")
             case _:
                 pass  # drafts, tools that begin, turns that were recorded
 
     def show_hint(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(clean(text), file=sys.stderr, flush=True)
 
     def show_error(self, error: CouchvoiceError) -> None:
         print(f"error: {clean(str(error))}", file=sys.stderr, flush=True)

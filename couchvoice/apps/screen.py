@@ -12,8 +12,7 @@ from couchvoice.apps.tally import Summary
 from couchvoice.core.notices import Notice
 from couchvoice.errors import CouchvoiceError
 
-_KEPT = frozenset({"\n"})
-# Cc: C0 and C1 controls; Cf: bidi and other invisible marks; Cs: surrogates, which cannot be written.
+# Cf: bidi and other invisible marks; Cs: surrogates, which cannot be written.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs"})
 
 
@@ -32,5 +31,7 @@ class Screen(Protocol):
 
 
 def clean(text: str) -> str:
-    """The text without control characters, escape sequences' beginnings, and marks that turn it around."""
-    return "".join(c for c in text if c in _KEPT or unicodedata.category(c) not in _UNPRINTABLE)
+    """One line, without control characters, escape sequences' beginnings, and marks that turn it around."""
+    # Words that came in several lines could pose as lines of ours.
+    joined = " ".join(text.split())
+    return "".join(c for c in joined if unicodedata.category(c) not in _UNPRINTABLE)

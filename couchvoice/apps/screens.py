@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 from collections.abc import Iterator
 
@@ -18,6 +19,9 @@ def screen_for(*, plain: bool, json: bool) -> Iterator[Screen]:
     """The terminal is as before when it is left. Raises ConfigError for a contradiction."""
     if plain and json:
         raise ConfigError("--plain and --json contradict each other: choose one")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that knows no "é" shows "?"; the talk goes on.
+        sys.stdout.reconfigure(errors="replace")
     if json:
         yield JsonScreen()
     elif plain or not sys.stdout.isatty():

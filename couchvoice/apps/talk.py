@@ -1,15 +1,15 @@
 """``couchvoice talk``: one talk, from the options to the exit status.
 
-It wires and waits; what a talk is stands in ``client``, what it looks like in the screens. Law: the first signal ends
-the talk properly, the second at once; a WAV ends it when everything that it asked for has been answered.
+It wires and waits; what a talk is stands in ``client``, what it looks like in the screens. Law: a WAV ends the talk
+when everything that it asked for has been answered.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
-import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from pathlib import Path
 from couchvoice import embedded
 from couchvoice.apps import exit_status
 from couchvoice.apps.keyboard import LineEditor, is_readable, keys_of_terminal, read_lines
+from couchvoice.apps.leave import Leave
 from couchvoice.apps.live_screen import LiveScreen
 from couchvoice.apps.screen import Screen
 from couchvoice.apps.tally import Summary, Tally
@@ -39,7 +40,6 @@ DEMO_WAV = "first-talk.wav"
 
 _WAV_SUFFIX = ".wav"
 _NO_OUTPUT = "none"
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 _INCOGNITO = "incognito: the backend keeps nothing of this talk (--memory persistent lets it)"
 _PERSISTENT = "persistent: the backend keeps the turns of this talk (--memory incognito does not)"
@@ -61,7 +61,7 @@ class TalkOptions:
 
 async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
     """Hold the talk. Returns the exit status; every error has been shown."""
-    tally, leave = Tally(), _Leave()
+    tally, leave = Tally(), Leave()
     error: CouchvoiceError | None = None
     try:
         async with contextlib.AsyncExitStack() as stack:
@@ -73,27 +73,32 @@ async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
             leave.session = VoiceSession(
                 endpoints, _request(options), source=source, sink=sink, finalize=options.finalize
             )
-            await _hold(leave.session, screen, tally, ends_with_source=wav is not None)
+            await _hold(leave, leave.session, screen, tally, ends_with_source=wav is not None)
     except CouchvoiceError as exc:
         error = exc
+    except asyncio.CancelledError:
+        if leave.status is None:
+            raise
     session = leave.session
     if session is not None:
         error = session.error or error
     # Whoever pressed Ctrl-C knows that the talk did not come about.
     if error is not None and not (leave.status and isinstance(error, NotConnected)):
-        screen.show_error(error)
+        with leave.when_nobody_reads():
+            screen.show_error(error)
     status = leave.status or exit_status.exit_status(
         error,
         was_ready=session is not None and session.connect_ms is not None,
         debts_paid=session is None or not (tally.refused or session.end_failed),
     )
-    screen.show_summary(_summary(session, settings, tally, status))
-    return status
+    with leave.when_nobody_reads():
+        screen.show_summary(_summary(session, settings, tally, status))
+    return leave.status or status
 
 
-async def _hold(session: VoiceSession, screen: Screen, tally: Tally, *, ends_with_source: bool) -> None:
+async def _hold(leave: Leave, session: VoiceSession, screen: Screen, tally: Tally, *, ends_with_source: bool) -> None:
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_watch(session, screen, tally), name="watch")
+        tasks.create_task(_watch(leave, session, screen, tally), name="watch")
         try:
             await session.connect()
         except CouchvoiceError:
@@ -105,10 +110,11 @@ async def _hold(session: VoiceSession, screen: Screen, tally: Tally, *, ends_wit
             ending.cancel()
 
 
-async def _watch(session: VoiceSession, screen: Screen, tally: Tally) -> None:
+async def _watch(leave: Leave, session: VoiceSession, screen: Screen, tally: Tally) -> None:
     async for notice in session:
         tally.add(notice)
-        screen.show(notice)
+        with leave.when_nobody_reads():
+            screen.show(notice)
 
 
 async def _end_with_source(session: VoiceSession) -> None:
@@ -121,39 +127,6 @@ async def _end_with_source(session: VoiceSession) -> None:
     await session.disconnect(within=PATIENT_END)
 
 
-class _Leave:
-    """The first signal ends the talk properly, the second at once."""
-
-    def __init__(self) -> None:
-        self.status: int | None = None
-        self.session: VoiceSession | None = None
-
-    @contextlib.contextmanager
-    def on_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        caught = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-        try:
-            for number in caught:
-                loop.add_signal_handler(number, self._signalled, number)
-        except NotImplementedError:  # Windows: Ctrl-C stays a KeyboardInterrupt
-            caught = []
-        try:
-            yield
-        finally:
-            for number in caught:
-                loop.remove_signal_handler(number)
-
-    def _signalled(self, number: int) -> None:
-        first, self.status = self.status is None, exit_status.SIGNALLED + number
-        if self.session is None:
-            # Nothing is acquired yet but what the exit stack releases.
-            raise SystemExit(self.status)
-        if first:
-            self.session.hang_up()
-        else:
-            self.session.abort()
-
-
 def _wav_of(options: TalkOptions, stack: contextlib.ExitStack | contextlib.AsyncExitStack) -> Path | None:
     """The WAV that is the microphone, if one is."""
     if options.demo:
@@ -163,7 +136,8 @@ def _wav_of(options: TalkOptions, stack: contextlib.ExitStack | contextlib.Async
     if options.input is None:
         return None
     path = Path(options.input)
-    return path if path.suffix.lower() == _WAV_SUFFIX or path.exists() else None
+    # os.path: a device's name may be no possible name of a file.
+    return path if path.suffix.lower() == _WAV_SUFFIX or os.path.exists(path) else None
 
 
 def _source(options: TalkOptions, wav: Path | None) -> Source:
@@ -219,7 +193,7 @@ def _request(options: TalkOptions) -> SessionRequest:
             assistant_voice=options.voice,
         )
     except ValueError as exc:
-        raise ConfigError("--thread must name a thread: 1 to 200 characters") from exc
+        raise ConfigError("--thread must name a thread (1 to 200 characters), --user and --voice must be text") from exc
 
 
 @contextlib.contextmanager

@@ -39,6 +39,8 @@ SESSION_TIMEOUT = 10.0  # seconds
 TOOL_TIMEOUT = 15.0  # seconds; then the model is told that the tool failed
 TURN_TIMEOUT = 10.0  # seconds
 END_TIMEOUT = 30.0  # seconds; a backend may write a summary
+MAX_CODE = 80  # characters of an error's code
+MAX_MESSAGE = 300  # characters of an error's message
 
 _Reply = TypeVar("_Reply", bound=BaseModel)
 
@@ -144,7 +146,7 @@ def _refusal(url: str, reply: HttpReply) -> BackendError:
     code, message = f"http_{reply.status}", f"{len(reply.body)} bytes that are no error message"
     try:
         detail = ErrorBody.model_validate_json(reply.body).detail
-        code, message = detail.code, detail.message
+        code, message = detail.code[:MAX_CODE], detail.message[:MAX_MESSAGE]
     except ValidationError:
         pass  # the status alone has to do
     match reply.status:

@@ -2,7 +2,7 @@
 
     resource           acquired                    released
     recording task     run()                       _release(), after the last turn is answered or given up
-    session, secret    _connect(), first           /end in _settle_debts(), once, if the talk was ever ready
+    session, secret    _connect(), first           /end in _settle_debts(), once, if the talk was ever open
     source             _connect(), second          _fall_silent()
     transport          _connect(), third           _hang_up()
     sink               _connect(), last            _fall_silent()
@@ -34,7 +34,7 @@ from couchvoice.core.effects import CallTool, Effect, EndSession, FlushPlayback,
 from couchvoice.core.notices import Notice, Problem, StateChanged
 from couchvoice.core.server_events import Malformed, parse_server_event
 from couchvoice.core.session import Session
-from couchvoice.core.state import SessionState
+from couchvoice.core.state import TALK, SessionState
 from couchvoice.errors import BackendError, ConnectionLost, CouchvoiceError, RealtimeError
 from couchvoice.transports.transport import Transport
 
@@ -45,7 +45,7 @@ PATIENT_FINISH = 20.0  # seconds, when nobody waits at the keyboard
 RELEASE_TIMEOUT = 1.0  # seconds for a device or a transport to let go
 MAX_TOOL_OUTPUT = 64 * 1024  # bytes of JSON; a data channel message is bounded, and so is the model's patience
 
-_BEFORE_READY = frozenset({SessionState.IDLE, SessionState.CONNECTING, SessionState.WARMING})
+_READY = TALK - {SessionState.WARMING}
 
 
 class Client:
@@ -69,6 +69,7 @@ class Client:
         self.end_failed = False
         self.failure: CouchvoiceError | None = None
         self.connect_ms: float | None = None
+        self.was_open = False  # from here on the backend is owed its ``/end``
         self.ready = asyncio.Event()
         self.quiet = asyncio.Event()  # nobody speaks, nothing is owed to anybody
         self._backend = backend
@@ -85,8 +86,8 @@ class Client:
         self._stop = asyncio.Event()
         self._handed_out = asyncio.Event()  # the session owes no turn to the recorder any more
         self._deadline: float | None = None
+        self._settling: asyncio.Timeout | None = None
         self._silent = False
-        self._was_ready = False
 
     # The life
 
@@ -109,6 +110,9 @@ class Client:
     def stop(self, *, within: float = QUICK_FINISH) -> None:
         """End the talk and settle everything within so many seconds."""
         self._deadline = min(self._deadline or float("inf"), self._loop.time() + within)
+        if self._settling is not None and not self._settling.expired():
+            # Ctrl-C while a talk that ended by itself waits for its backend.
+            self._settling.reschedule(self._deadline)
         self._stop.set()
 
     async def read_frame(self) -> AudioFrame:
@@ -136,8 +140,8 @@ class Client:
         await self._transport.connect()
         self.connect_ms = (self._now() - started) * 1000
         await self._sink.open(self.playout)
+        self.was_open = True
         self._perform(self.session.opened(self._now()))
-        self._was_ready = True
         log.info("- ready after %.0f ms", self.connect_ms)
 
     async def _talk(self) -> None:
@@ -162,15 +166,14 @@ class Client:
                 self._perform(self.session.receive(event, self._now()))
         except ConnectionLost as exc:
             self._perform(self.session.lost(self._now()))
-            self._fail(exc)
+            if not self._stop.is_set():  # else it is what was wanted
+                self._fail(exc)
 
     async def _settle_debts(self) -> None:
-        """The turns that are owed, then ``/end``: only for a talk that was ready once."""
-        if not self._was_ready:
-            return
+        """The turns that are owed, then ``/end``."""
         deadline = self._deadline or self._loop.time() + PATIENT_FINISH
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(deadline) as self._settling:
                 await self._recorder.drain()
                 if self._finalize:
                     self.end_reply = await self._backend.end_session()
@@ -180,6 +183,8 @@ class Client:
         except BackendError as exc:
             self.end_failed = True
             self._observe(Problem(exc.code, str(exc)))
+        finally:
+            self._settling = None
 
     # Effects
 
@@ -237,7 +242,7 @@ class Client:
     def _observe(self, notice: Notice) -> None:
         if isinstance(notice, StateChanged):
             log.info("= %s", notice.state.value)
-            if notice.state not in _BEFORE_READY:
+            if notice.state in _READY:
                 self.ready.set()
         self._observer(notice)
 
@@ -271,8 +276,9 @@ class Client:
     async def _fall_silent(self) -> None:
         self._silent = True
         self.playout.flush()
-        await _bounded(self._source.close(), "the microphone")
-        await _bounded(self._sink.close(), "the loudspeaker")
+        await asyncio.gather(
+            _bounded(self._source.close(), "the microphone"), _bounded(self._sink.close(), "the loudspeaker")
+        )
 
     async def _hang_up(self) -> None:
         if self._transport is not None:
@@ -286,6 +292,7 @@ class Client:
         if self._timer is not None:
             self._timer.cancel()
         self._perform(self.session.ended())
+        self.quiet.set()  # whatever is still owed stays so
 
 
 async def _bounded(closing: Coroutine[Any, Any, None], what: str) -> None:
@@ -294,6 +301,9 @@ async def _bounded(closing: Coroutine[Any, Any, None], what: str) -> None:
             await closing
     except TimeoutError:
         log.warning("x %s did not let go within %g s", what, RELEASE_TIMEOUT)
+    except Exception:
+        # One item of several: the others must be released all the same.
+        log.exception("x %s did not let go", what)
 
 
 class _TalkOver(Exception):

@@ -60,6 +60,11 @@ class Recorder:
                     self._observe(Problem(exc.code, str(exc)))
                     break
                 await asyncio.sleep(_delay(attempt, exc))
+            except Exception:
+                # One item of a serving loop: the next turn is owed all the same.
+                log.exception("x turn %d cannot be sent", turn.index)
+                self._observe(Problem("turn_failed", f"turn {turn.index} cannot be sent"))
+                break
             else:
                 self._observe(TurnRecorded(turn, recorded=reply.recorded, accepted=True))
                 return
@@ -76,4 +81,5 @@ class Recorder:
 
 def _delay(attempt: int, exc: BackendError) -> float:
     asked = exc.retry_after if isinstance(exc, RateLimited) else None
-    return min(LONGEST_DELAY, asked if asked is not None else FIRST_DELAY * 2**attempt)
+    ours: float = FIRST_DELAY * 2**attempt
+    return min(LONGEST_DELAY, max(asked or 0.0, ours))  # "Retry-After: 0" is no leave to hammer

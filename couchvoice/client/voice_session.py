@@ -47,6 +47,7 @@ _CONNECTED = frozenset(
 class VoiceSession:
     """One talk. ``connect`` and ``disconnect`` are called for you by ``async with``; it is used once.
 
+    With ``auto_connect`` false, ``async with`` leaves ``connect`` to you.
     Callbacks are plain functions, called on the event loop: ``on_transcript(text, is_final)`` for the user's words,
     ``on_audio(frame)`` for each received AudioFrame (int16 mono, 48 kHz, 20 ms), ``on_error(CouchvoiceError)``,
     ``on_connection_change(status)``. An exception in one of them is logged and the talk goes on.
@@ -60,6 +61,7 @@ class VoiceSession:
         source: Source,
         sink: Sink,
         finalize: bool = True,
+        auto_connect: bool = True,
         on_transcript: Callable[[str, bool], None] | None = None,
         on_audio: Callable[[AudioFrame], None] | None = None,
         on_error: Callable[[CouchvoiceError], None] | None = None,
@@ -70,12 +72,14 @@ class VoiceSession:
         self._source = source
         self._sink = sink
         self._finalize = finalize
+        self._auto_connect = auto_connect
         self._on_transcript = on_transcript
         self._on_audio = on_audio
         self._on_error = on_error
         self._on_connection_change = on_connection_change
         self._client: Client | None = None
         self._life: asyncio.Task[None] | None = None  # awaited in connect() when it fails early, else in disconnect()
+        self._aborted = False
         self._http: list[HttpClient] = []
         self._error: CouchvoiceError | None = None
         self._notices: asyncio.Queue[Notice | None] = asyncio.Queue(MAX_UNREAD_NOTICES)
@@ -88,21 +92,26 @@ class VoiceSession:
         """Return when the talk can begin. Raises CouchvoiceError, with everything released, when it cannot."""
         if self._life is not None:
             raise InvalidState("a VoiceSession is used once: make a new one")
-        self._client = self._new_client()
+        try:
+            self._client = self._new_client()
+        except CouchvoiceError as exc:
+            self._fail(exc)
+            self._put(None)
+            raise
         self._life = asyncio.create_task(self._live(self._client), name="voice-session")
         ready = asyncio.create_task(self._client.ready.wait(), name="await-ready")
         try:
             await asyncio.wait({self._life, ready}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            self._life.cancel()
-            await asyncio.gather(self._life, return_exceptions=True)
+            self.abort()
+            await self.wait_ended()
             raise
         finally:
             ready.cancel()
-        if self._error is not None:
-            raise self._error
-        if self._life.done():
-            raise NotConnected(self._status)
+        if not self._life.done():
+            return
+        await self.wait_ended()
+        raise self._error or NotConnected(self._status)
 
     async def disconnect(self, *, within: float = QUICK_FINISH) -> None:
         """Silence, the owed turns, ``/end``: all within so many seconds. Any number of calls have the effect of one."""
@@ -110,24 +119,29 @@ class VoiceSession:
         await self.wait_ended()
 
     def hang_up(self, *, within: float = QUICK_FINISH) -> None:
-        """Begin to disconnect and return at once. A talk that is not ready yet is aborted: it owes nothing."""
-        if self._client is not None and self._client.ready.is_set():
+        """Begin to disconnect and return at once. A talk that is not open yet is aborted: it owes nothing."""
+        if self._client is not None and self._client.was_open:
             self._client.stop(within=within)
         else:
             self.abort()
 
     def abort(self) -> None:
         """Let go of everything at once; what is owed stays owed."""
-        if self._life is not None:
+        if self._life is not None and not self._aborted:
+            # Once: a second cancellation would cut the release short.
+            self._aborted = True
             self._life.cancel()
 
     async def wait_ended(self) -> None:
         """Return when the talk is over and everything is released, whoever ended it. Never raises for its failure."""
         if self._life is not None:
             await asyncio.wait({self._life})
+            if not self._life.cancelled():
+                self._life.result()  # a bug of ours, or of a source or a sink, must not go unseen
 
     async def __aenter__(self) -> VoiceSession:
-        await self.connect()
+        if self._auto_connect:
+            await self.connect()
         return self
 
     async def __aexit__(
@@ -141,7 +155,8 @@ class VoiceSession:
         """Say something in writing: it is answered like spoken words. Raises NotConnected outside a talk."""
         if self._client is None:
             raise NotConnected(self._status)
-        self._client.send_text(text)
+        # Half a surrogate pair, as a terminal makes it of a byte that is no UTF-8, cannot be sent.
+        self._client.send_text(text.encode("utf-8", "replace").decode())
 
     def interrupt(self) -> None:
         """Stop the answer that is being given. Raises NotConnected outside a talk."""
@@ -163,6 +178,7 @@ class VoiceSession:
         """Everything that happens, in order, until the talk is over."""
         while (notice := await self._notices.get()) is not None:
             yield notice
+        self._put(None)  # whoever asks later learns it too
 
     # What one can ask
 
@@ -272,14 +288,17 @@ class VoiceSession:
         try:
             await client.run()
         except CouchvoiceError as exc:
-            self._error = exc
-            self._change_status(_status_after(exc))
-            if self._on_error is not None:
-                self._call(self._on_error, exc)
+            self._fail(exc)
         finally:
             for http in self._http:
                 await http.close()
             self._put(None)
+
+    def _fail(self, failure: CouchvoiceError) -> None:
+        self._error = failure
+        self._change_status(_status_after(failure))
+        if self._on_error is not None:
+            self._call(self._on_error, failure)
 
     def _observe(self, notice: Notice) -> None:
         match notice:
@@ -288,7 +307,7 @@ class VoiceSession:
                     self._change_status("connecting")
                 elif state in _CONNECTED:
                     self._change_status("connected")
-                elif self._error is None:
+                else:
                     self._change_status("disconnected")
             case UserTranscript(item_id, text, final):
                 self._said[item_id] = text

@@ -1,0 +1,90 @@
+"""A machine without a network: the talk is held all the same. And what an incognito talk leaves on its disk."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from couchvoice.settings import load_settings
+from tests.apps.command import PROGRAM, run
+from tests.requirements import require
+
+pytestmark = pytest.mark.timeout(60)
+
+QUESTION = "Hello, can you hear me?"
+ANSWER = "Yes, I can hear you well."
+
+_ALONE = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+
+
+@pytest.fixture(scope="module")
+def alone() -> tuple[str, ...]:
+    """What stands before a command that shall see the loopback and nothing else."""
+    has_tools = shutil.which("unshare") and shutil.which("ip")
+    require(has_tools and os.geteuid() == 0, "network namespaces: root, unshare and iproute2")
+    made = subprocess.run([*_ALONE, "ip", "-brief", "link"], capture_output=True, text=True, check=False)
+    require(made.returncode == 0, f"network namespaces: {made.stderr.strip()}")
+    assert [line.split()[0] for line in made.stdout.splitlines() if " UP" in line or "UNKNOWN" in line] == ["lo"]
+    return _ALONE
+
+
+def encodings(phrase: str) -> Iterator[bytes]:
+    """The ways in which a text may lie in a file."""
+    for codec in ("utf-8", "utf-16-le", "utf-16-be"):
+        yield phrase.encode(codec)
+    padded = phrase.encode()
+    for before in range(3):
+        # The characters that neighbours have a part in are left out.
+        encoded = base64.b64encode(b"\0" * before + padded)
+        yield encoded[(before * 8 + 5) // 6 : (before + len(padded)) * 8 // 6]
+
+
+def found(phrase: str, folder: Path) -> list[Path]:
+    """The files that hold it, and the names that do."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in files if any(way in path.read_bytes() + str(path).encode() for way in encodings(phrase))]
+
+
+@pytest.mark.parametrize("way", ["utf-8", "utf-16-le", "base64", "base64-behind-1", "base64-behind-2"])
+def test_the_scan_finds_a_phrase_in_each_encoding(way: str, tmp_path: Path) -> None:
+    text = f"ab{QUESTION}cd"
+    behind = {"base64": "", "base64-behind-1": "x", "base64-behind-2": "xy"}
+    contents = base64.b64encode((behind[way] + text).encode()) if way in behind else text.encode(way)
+    (tmp_path / "file").write_bytes(b"\xff" + contents)
+    assert found(QUESTION, tmp_path) == [tmp_path / "file"]
+    assert found(ANSWER, tmp_path) == []
+
+
+@pytest.mark.row("O4", "K1")
+async def test_a_talk_without_a_network_is_held_recorded_and_finalized(hello: Path, alone: tuple[str, ...]) -> None:
+    talk = ("talk", "--input", str(hello), "--output", "none", "--memory", "persistent", "--json")
+    ended = await run(*talk, before=(*alone, *PROGRAM))
+    assert ended.status == 0, ended.stdout + ended.stderr
+    (turn,) = ended.of("turn")
+    assert (turn["user_text"], turn["outcome"], turn["recorded"]) == (QUESTION, "completed", True)
+    assert turn["assistant_text"].startswith(ANSWER)
+    assert (ended.summary["recorded"], ended.summary["finalized"]) == (1, True)
+    assert ended.of("error") == []
+    # The control of the next test: what is kept, the scan finds.
+    for phrase in (QUESTION, ANSWER):
+        assert found(phrase, load_settings().state_dir) != []
+
+
+@pytest.mark.row("K1")
+async def test_no_byte_of_an_incognito_talk_is_on_the_disk(hello: Path) -> None:
+    ended = await run(
+        "talk", "--input", str(hello), "--output", "none", "--json", environment={"COUCHVOICE_LOG": "debug"}
+    )
+    assert ended.status == 0, ended.stdout + ended.stderr
+    (turn,) = ended.of("turn")
+    assert (turn["user_text"], turn["recorded"]) == (QUESTION, False)
+    assert ended.summary["recorded"] == 0
+    for phrase in (QUESTION, ANSWER):
+        assert found(phrase, load_settings().state_dir) == []
+        assert phrase not in ended.stderr

@@ -1,0 +1,152 @@
+"""The two ends as servers: ready, of use, and gone when they are told."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.apps.command import Command, noise, run, started
+from tests.e2e.minimal_backend import MinimalBackend
+
+pytestmark = pytest.mark.timeout(60)
+
+END = 3.0  # seconds from the signal to the end
+SESSION = "/api/voice/realtime/session"
+KEY = {"Authorization": "Bearer any"}
+
+
+async def ready(server: Command) -> str:
+    """The URL of its one line."""
+    word, url = (await server.line()).split()
+    assert word == "ready"
+    return url
+
+
+@pytest.mark.parametrize(("end", "health"), [("realtime", "/health"), ("backend", "/api/health")])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+async def test_a_server_ends_with_0_when_it_is_told(end: str, health: str, number: signal.Signals) -> None:
+    async with started("serve", end, "--port", "0") as server:
+        url = await ready(server)
+        async with httpx.AsyncClient() as http:
+            assert (await http.get(url + health)).status_code == 200
+            server.send(number)  # with a connection that is kept alive
+            ended = await server.ended()
+    assert ended.status == 0
+    assert ended.stdout == f"ready {url}\n"
+    assert ended.seconds < END + noise()
+
+
+async def test_the_realtime_end_hands_out_client_secrets() -> None:
+    async with started("serve", "realtime", "--port", "0", "--api-key", "mine") as server, httpx.AsyncClient() as http:
+        url = f"{await ready(server)}/v1/realtime/client_secrets"
+        body = {"session": {"type": "realtime"}}
+        refused = await http.post(url, json=body, headers=KEY)
+        minted = await http.post(url, json=body, headers={"Authorization": "Bearer mine"})
+    assert (refused.status_code, minted.status_code) == (401, 200)
+    assert minted.json()["value"].startswith("ek_")
+
+
+async def test_the_backend_opens_sessions_with_a_realtime_end_beside_it() -> None:
+    async with started("serve", "backend", "--port", "0") as server, httpx.AsyncClient() as http:
+        url = await ready(server)
+        reply = await http.post(url + SESSION, json={"thread_id": "thread_1"})
+        assert reply.status_code == 200
+        assert reply.json()["client_secret"].startswith("ek_")
+        server.send(signal.SIGTERM)
+        ended = await server.ended()
+    assert "the local Realtime server is at http://127.0.0.1:" in ended.stderr
+
+
+@pytest.mark.parametrize("end", ["realtime", "backend"])
+async def test_a_port_that_is_taken_is_named(end: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = await run("serve", end, "--port", port)
+    assert ended.status == 2
+    assert ended.error.startswith(f"cannot listen on 127.0.0.1 port {port}: ")
+    assert ended.stdout == ""
+
+
+async def test_a_host_that_is_not_here_is_named() -> None:
+    ended = await run("serve", "realtime", "--host", "192.0.2.1", "--port", "0")
+    assert ended.status == 2
+    assert "192.0.2.1" in ended.error
+
+
+BAD_REPLIES = [
+    pytest.param("rules:\n  - heard: [Hello]\n    say: [\n", "line 4", id="no-yaml"),
+    pytest.param("rules:\n  - heard:\n      - Hello\n    shout: Yes\n", "line 4", id="unknown-key"),
+    pytest.param("rules:\n  - heard:\n      - /(/\n    say: Yes\n", "line 3", id="bad-pattern"),
+    pytest.param("just a text", "line 1", id="no-rules"),
+]
+
+
+@pytest.mark.parametrize(("contents", "line"), BAD_REPLIES)
+async def test_a_bad_file_of_replies_is_named_with_its_line(contents: str, line: str, tmp_path: Path) -> None:
+    replies = tmp_path / "replies.yaml"
+    replies.write_text(contents, encoding="utf-8")
+    ended = await run("serve", "realtime", "--port", "0", "--replies", str(replies))
+    assert ended.status == 2
+    assert str(replies) in ended.error
+    assert line in ended.error
+
+
+async def test_replies_that_are_not_there_are_named(tmp_path: Path) -> None:
+    ended = await run("serve", "realtime", "--port", "0", "--replies", str(tmp_path / "none.yaml"))
+    assert ended.status == 2
+    assert str(tmp_path / "none.yaml") in ended.error
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "of-wavs-without-their-texts"])
+async def test_a_folder_without_recordings_is_named(folder: str, still: Path) -> None:
+    named = still.parent if folder != "nowhere" else still.parent / folder
+    ended = await run("serve", "realtime", "--port", "0", "--recordings", str(named))
+    assert ended.status == 2
+    assert ended.error == f"{named} holds no recording: --recordings names a folder of NAME.wav and NAME.txt"
+
+
+async def test_a_database_of_no_kind_is_refused() -> None:
+    ended = await run("serve", "backend", "--port", "0", "--database", "nonsense")
+    assert ended.status == 2
+    assert ended.error == "the database URL cannot be read: write sqlite+aiosqlite:///FILE"
+    assert ended.stdout == ""
+
+
+@pytest.mark.row("A1")
+async def test_a_talk_across_both_ends_as_processes_of_their_own(hello: Path, tmp_path: Path) -> None:
+    async with started("serve", "realtime", "--port", "0", "--recordings", str(tmp_path)) as realtime:
+        realtime_url = f"{await ready(realtime)}/v1"
+        async with started("serve", "backend", "--port", "0", "--realtime-url", realtime_url) as backend:
+            ends = ("--backend", await ready(backend), "--realtime-url", realtime_url, "--memory", "persistent")
+            ended = await run("talk", *ends, "--input", str(hello), "--output", "none", "--json")
+            backend.send(signal.SIGTERM)
+            assert (await backend.ended()).status == 0
+        realtime.send(signal.SIGTERM)
+        assert (await realtime.ended()).status == 0
+    assert ended.status == 0, ended.stdout + ended.stderr
+    (turn,) = ended.of("turn")
+    assert (turn["user_text"], turn["recorded"]) == (hello.with_suffix(".txt").read_text().strip(), True)
+    assert (ended.summary["finalized"], ended.summary["provider"]) == (True, "local")
+
+
+@pytest.mark.row("J4")
+@pytest.mark.parametrize("options", [(), ("--no-finalize",)], ids=["default", "no-finalize"])
+async def test_no_finalize_leaves_the_thread_open(
+    options: tuple[str, ...], realtime: str, secret: str, still: Path
+) -> None:
+    with MinimalBackend(secret=secret) as backend:
+        ends = ("--backend", backend.url, "--realtime-url", realtime, "--memory", "persistent", "--thread", "thread_7")
+        async with started("talk", *ends, "--input", str(still), "--output", "none", "--json", *options) as talking:
+            await talking.line_with(type="state", state="listening")
+            talking.type("Good morning.")
+            await talking.line_with(type="state", state="assistant_speaking")
+            talking.send(signal.SIGINT)
+            ended = await talking.ended()
+    owed = [] if options else ["end"]
+    assert backend.order() == ["session", "turn", *owed]
+    assert ended.summary["finalized"] is bool(owed)
+    assert backend.to("session")[0]["thread_id"] == "thread_7"

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from couchvoice.apps.tally import Tally, percentile
+from couchvoice.core.notices import TurnRecorded
+from tests.apps.examples import ALL, summary, turn
+
+
+def test_a_talk_of_nothing_has_figures_that_are_not_known():
+    assert summary(connect_ms=None, audio=None, provider=None, finalized=False, exit_status=4).as_line() == {
+        "type": "summary",
+        "turns": 0,
+        "recorded": 0,
+        "finalized": False,
+        "provider": None,
+        "transport": "webrtc",
+        "connect_ms": None,
+        "first_response_ms": None,
+        "response_ms": {"p50": None, "p95": None},
+        "audio": {"concealed_ms": None, "underruns": None},
+        "exit": 4,
+    }
+
+
+def test_turns_are_counted_by_what_became_of_them():
+    tally = Tally()
+    for notice in ALL:
+        tally.add(notice)
+    assert (tally.turns, tally.recorded, tally.refused) == (2, 1, 1)
+
+
+def test_the_first_latency_is_the_first_and_not_the_smallest():
+    tally = Tally()
+    for index, ms in enumerate([900.0, None, 700.0, 800.0], 1):
+        tally.add(TurnRecorded(turn(ms=ms, index=index), recorded=True, accepted=True))
+    line = summary(tally).as_line()
+    assert line["first_response_ms"] == 900.0
+    assert line["response_ms"] == {"p50": 800.0, "p95": 900.0}
+    assert line["connect_ms"] == 45.3
+    assert line["audio"] == {"concealed_ms": 40, "underruns": 2}
+
+
+@pytest.mark.parametrize(
+    ("values", "percent", "expected"),
+    [([], 50, None), ([7.0], 50, 7.0), ([7.0], 95, 7.0), ([1.0, 2.0], 50, 1.0), ([1.0, 2.0], 95, 2.0)],
+)
+def test_a_percentile_is_one_of_the_values(values: list[float], percent: int, expected: float | None):
+    assert percentile(values, percent) == expected
+
+
+def test_of_a_hundred_values_the_95th_is_the_95th_percentile():
+    assert percentile([float(n) for n in range(1, 101)], 95) == 95.0

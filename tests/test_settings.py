@@ -1,0 +1,114 @@
+"""Where a setting comes from: the command line, else the environment, else the file, else the default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from couchvoice.errors import ConfigError
+from couchvoice.private import Private
+from couchvoice.settings import Settings, load_settings
+
+
+def load(
+    options: dict[str, str | Path | None] | None = None, environ: dict[str, str] | None = None, file: Path | None = None
+) -> Settings:
+    return load_settings(options, environ=environ or {}, file=file or Path("/nowhere/config.toml"))
+
+
+def test_without_anything_the_defaults_hold():
+    settings = load()
+    assert (settings.backend_url, settings.realtime_url, settings.provider, settings.token) == (None,) * 4
+    assert settings.log == "warning"
+    assert settings.state_dir.name == "couchvoice"
+    assert settings.database == f"sqlite+aiosqlite:///{settings.state_dir / 'backend.db'}"
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path):
+    file = tmp_path / "config.toml"
+    file.write_text('backend_url = "f"\nrealtime_url = "f"\nlog = "error"\n', encoding="utf-8")
+    environ = {"COUCHVOICE_BACKEND_URL": "e", "COUCHVOICE_REALTIME_URL": "e"}
+    settings = load({"backend_url": "o", "provider": None}, environ, file)
+    assert (settings.backend_url, settings.realtime_url, settings.log) == ("o", "e", "error")
+
+
+def test_an_empty_variable_is_none(tmp_path: Path):
+    settings = load(environ={"COUCHVOICE_BACKEND_URL": "", "COUCHVOICE_STATE_DIR": "", "OPENAI_API_KEY": ""})
+    assert (settings.backend_url, settings.openai_api_key) == (None, None)
+    assert settings.state_dir.name == "couchvoice"
+
+
+def test_every_variable_has_its_setting(tmp_path: Path):
+    environ = {
+        "COUCHVOICE_BACKEND_URL": "https://b",
+        "COUCHVOICE_REALTIME_URL": "https://r",
+        "COUCHVOICE_PROVIDER": "openai",
+        "COUCHVOICE_TOKEN": "t",
+        "COUCHVOICE_STATE_DIR": str(tmp_path),
+        "COUCHVOICE_DATABASE_URL": "sqlite+aiosqlite:///x.db",
+        "COUCHVOICE_LOG": "debug",
+        "OPENAI_API_KEY": "sk",
+    }
+    assert load(environ=environ) == Settings(
+        backend_url="https://b",
+        realtime_url="https://r",
+        provider="openai",
+        token=Private("t"),
+        state_dir=tmp_path,
+        database_url="sqlite+aiosqlite:///x.db",
+        log="debug",
+        openai_api_key=Private("sk"),
+    )
+
+
+def test_secrets_are_wrapped_as_they_are_read():
+    settings = load(environ={"COUCHVOICE_TOKEN": "token-1", "OPENAI_API_KEY": "sk-1"})
+    assert "token-1" not in repr(settings)
+    assert "sk-1" not in repr(settings)
+
+
+def test_the_file_is_where_the_environment_says(tmp_path: Path):
+    file = tmp_path / "mine.toml"
+    file.write_text('log = "info"\n', encoding="utf-8")
+    assert load_settings(environ={"COUCHVOICE_CONFIG": str(file)}).log == "info"
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (b"log = ", "cannot read the settings file"),
+        (b"\xff\xfe", "cannot read the settings file"),
+        (b'colour = "red"\n', "unknown setting 'colour'"),
+        (b'openai_api_key = "sk"\n', "unknown setting 'openai_api_key'"),
+        (b"log = 5\n", "setting 'log' in"),
+        (b'[log]\nlevel = "x"\n', "must be a string, not dict"),
+        (b'provider = "somebody"\n', 'unknown provider "somebody": choose one of local, openai'),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, text: bytes, part: str):
+    file = tmp_path / "config.toml"
+    file.write_bytes(text)
+    with pytest.raises(ConfigError, match=part.replace("[", r"\[")):
+        load(file=file)
+
+
+def test_a_directory_is_no_file(tmp_path: Path):
+    with pytest.raises(ConfigError, match="cannot read the settings file"):
+        load(file=tmp_path)
+
+
+def test_a_home_that_nobody_has_is_refused():
+    with pytest.raises(ConfigError, match="does not know"):
+        load(environ={"COUCHVOICE_STATE_DIR": "~nobody-of-this-name/x"})
+
+
+def test_an_unknown_provider_is_refused_wherever_it_comes_from():
+    with pytest.raises(ConfigError, match="unknown provider"):
+        load(environ={"COUCHVOICE_PROVIDER": "azur"})
+    with pytest.raises(ConfigError, match="unknown provider"):
+        load({"provider": "OpenAI"})
+
+
+def test_a_key_in_the_environment_selects_no_provider():
+    assert load(environ={"OPENAI_API_KEY": "sk"}).provider is None
