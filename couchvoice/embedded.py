@@ -58,6 +58,7 @@ async def new_realtime_app(
     phrases: bool = True,
     replies: Path | None = None,
     api_key: str | None = None,
+    strict_lite: bool = False,
 ) -> Any:
     """The local Realtime server as an ASGI application with a lifespan. Raises ConfigError."""
     from couchvoice.local.app import RealtimeApp
@@ -71,7 +72,7 @@ async def new_realtime_app(
     # Cutting the recordings into utterances takes a second or so.
     known = await asyncio.to_thread(load_recordings, recordings)
     recognizer = choose_recognizer(recordings=known, phrases=rules.phrases if phrases else ())
-    return RealtimeApp(Engines(recognizer, rules, choose_voice()), api_key=api_key).asgi
+    return RealtimeApp(Engines(recognizer, rules, choose_voice()), api_key=api_key, strict_lite=strict_lite).asgi
 
 
 def new_backend_app(settings: Settings, *, realtime_app: Any = None, realtime_url: str | None = None) -> Any:

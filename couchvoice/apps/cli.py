@@ -129,6 +129,9 @@ def serve_realtime(
         Path | None, typer.Option(help="Folder of NAME.wav with NAME.txt beside it, to be recognized.")
     ] = None,
     api_key: Annotated[str | None, typer.Option(help="The only API key. Default: any that is not empty.")] = None,
+    strict_lite: Annotated[
+        bool, typer.Option("--strict-lite", help="Answer consent checks as ICE-lite ends do: only with USE-CANDIDATE.")
+    ] = False,
 ) -> None:
     """Serve a Realtime API for use offline, over WebRTC."""
     _settings()
@@ -136,7 +139,10 @@ def serve_realtime(
 
     try:
         known = serve.recordings_in(recordings) if recordings else []
-        asyncio.run(serve.serve_realtime(host, port, replies=replies, recordings=known, api_key=api_key))
+        serving = serve.serve_realtime(
+            host, port, replies=replies, recordings=known, api_key=api_key, strict_lite=strict_lite
+        )
+        asyncio.run(serving)
     except CouchvoiceError as exc:
         _fail(exc)
 

@@ -27,10 +27,16 @@ _BACKLOG = 128
 
 
 async def serve_realtime(
-    host: str, port: int, *, replies: Path | None, recordings: Sequence[Path], api_key: str | None
+    host: str,
+    port: int,
+    *,
+    replies: Path | None,
+    recordings: Sequence[Path],
+    api_key: str | None,
+    strict_lite: bool,
 ) -> None:
     """Until a signal comes. Raises ConfigError."""
-    app = await new_realtime_app(recordings=recordings, replies=replies, api_key=api_key)
+    app = await new_realtime_app(recordings=recordings, replies=replies, api_key=api_key, strict_lite=strict_lite)
     listener = _bind(host, port)
     await _serve([_Server(app, listener, on_ready=lambda: _announce(host, listener))])
 

@@ -48,7 +48,7 @@ class Refused(Exception):
 class RealtimeApp:
     """``asgi`` is the application; its lifespan must run. Raises ConfigError.
 
-    ``api_key`` None: any key will do. ``clock`` gives seconds since the epoch.
+    ``api_key`` None: any key will do. ``strict_lite``: see strict_lite.py. ``clock`` gives seconds since the epoch.
     """
 
     def __init__(
@@ -57,11 +57,13 @@ class RealtimeApp:
         *,
         api_key: str | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
+        strict_lite: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         SpeechDetector()  # raises MissingPart now rather than in the first call
         self._engines = engines
         self._connect_timeout = connect_timeout
+        self._strict_lite = strict_lite
         self._clock = clock
         self._book = SecretBook(api_key)
         self._calls: dict[str, Call] = {}
@@ -113,7 +115,13 @@ class RealtimeApp:
             config = {"model": model, **config}
         call_id = _new_id("rtc")
         session = SessionObject(_new_id("sess"), config, self._clock() + SESSION_LIMIT)
-        call = Call(call_id, session, self._engines, connect_timeout=self._connect_timeout)
+        call = Call(
+            call_id,
+            session,
+            self._engines,
+            connect_timeout=self._connect_timeout,
+            strict_lite=self._strict_lite,
+        )
         try:
             answer = await call.answer(offer.decode("utf-8", "replace"))
         except BaseException as exc:

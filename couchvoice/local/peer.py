@@ -40,6 +40,7 @@ from couchvoice.local.orders import (
 )
 from couchvoice.local.replies import Rules
 from couchvoice.local.session_object import SessionObject
+from couchvoice.local.strict_lite import answer_only_nominations
 from couchvoice.local.voice import Voice
 from couchvoice.transports.peer import (
     DATA_CHANNEL_LABEL,
@@ -74,11 +75,18 @@ class Call:
     """``answer`` first, then ``run`` until the call is over."""
 
     def __init__(
-        self, call_id: str, session: SessionObject, engines: Engines, *, connect_timeout: float = CONNECT_TIMEOUT
+        self,
+        call_id: str,
+        session: SessionObject,
+        engines: Engines,
+        *,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        strict_lite: bool = False,
     ) -> None:
         self.call_id = call_id
         self._engines = engines
         self._connect_timeout = connect_timeout
+        self._strict_lite = strict_lite
         self._dialogue = Dialogue(session, call_id.removeprefix("rtc_"))
         self._mouth = Mouth(on_started=self._playback_started, on_drained=self._playback_drained)
         self._ear = Ear()
@@ -106,6 +114,8 @@ class Call:
             if transceiver not in ours:
                 transceiver.direction = "inactive"  # else aiortc decodes it into a queue that nobody empties
         prepare_to_gather(peer)
+        if self._strict_lite:
+            answer_only_nominations(peer)
         await peer.setLocalDescription(await peer.createAnswer())
         self._is_audible = any(transceiver.currentDirection in _AUDIBLE for transceiver in ours)
         answer: str = peer.localDescription.sdp
