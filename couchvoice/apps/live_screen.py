@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
 from couchvoice.apps.plain_screen import sentence_of
@@ -29,6 +30,8 @@ from couchvoice.core.state import SessionState
 from couchvoice.errors import CouchvoiceError
 
 FRAMES_PER_SECOND = 10
+
+_NAME_WIDTH = len("assistant")
 
 _STATES = {
     SessionState.IDLE: ("·", "", "dim"),
@@ -50,7 +53,7 @@ class LiveScreen:
         self.typed = ""  # what stands in the input line
         self._console = console or Console(highlight=False)
         self._state = SessionState.IDLE
-        self._drafts: dict[str, Text] = {}  # by item or response id, until they are final
+        self._drafts: dict[str, Table] = {}  # by item or response id, until they are final
         self._live = Live(
             get_renderable=self._draw,
             console=self._console,
@@ -98,7 +101,7 @@ class LiveScreen:
     def show_summary(self, summary: Summary) -> None:
         self._console.print(Text(sentence_of(summary), style="dim"))
 
-    def _show_words(self, key: str, words: Text, *, final: bool) -> None:
+    def _show_words(self, key: str, words: Table, *, final: bool) -> None:
         if final:
             self._drafts.pop(key, None)
             self._console.print(words)
@@ -107,11 +110,16 @@ class LiveScreen:
 
     def _draw(self) -> Group:
         sign, said, style = _STATES[self._state]
-        lines = [*self._drafts.values(), Text(f"{sign} {said}", style=style)]
+        lines: list[RenderableType] = [*self._drafts.values(), Text(f"{sign} {said}", style=style)]
         if self.typed:
             lines.append(Text(f"> {clean(self.typed)}"))
         return Group(*lines)
 
 
-def _line(who: str, words: str, style: str) -> Text:
-    return Text.assemble((f"{who:>9}  ", style), clean(words))
+def _line(who: str, words: str, style: str) -> Table:
+    """Who, and beside it the words: a second line of them begins under the first."""
+    line = Table.grid(padding=(0, 2, 0, 0))
+    line.add_column(justify="right", min_width=_NAME_WIDTH)
+    line.add_column()
+    line.add_row(Text(who, style=style), Text(clean(words)))
+    return line
