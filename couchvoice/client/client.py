@@ -141,7 +141,7 @@ class Client:
         self.connect_ms = (self._now() - started) * 1000
         await self._sink.open(self.playout)
         self.was_open = True
-        self._perform(self.session.opened(self._now()))
+        self._perform(self.session.opened(self._now(), self.reply.session_config))
         log.info("- ready after %.0f ms", self.connect_ms)
 
     async def _talk(self) -> None:

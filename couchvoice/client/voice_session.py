@@ -188,7 +188,7 @@ class VoiceSession:
 
     @property
     def status(self) -> str:
-        """disconnected, connecting, connected, error, failed, expired or mic_permission_denied."""
+        """disconnected, connecting, connected, error, failed or expired."""
         return self._status
 
     @property
@@ -343,8 +343,6 @@ def _status_after(failure: CouchvoiceError) -> str:
     match failure.code:
         case "session_expired":
             return "expired"
-        case "mic_permission_denied":
-            return "mic_permission_denied"
         case "connection_lost":
             return "error"
         case _:

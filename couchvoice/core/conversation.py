@@ -42,15 +42,15 @@ UserWords = server.InputTranscriptDelta | server.InputTranscriptCompleted | serv
 
 
 class Conversation:
-    """``key`` and ``config`` as the session has them."""
+    """``key`` as the session has it."""
 
-    def __init__(self, key: str, config: Mapping[str, Any]) -> None:
+    def __init__(self, key: str) -> None:
         self._ids = Ids(key)
         self._ledger = TurnLedger(key)
         self._gate = ResponseGate(self._ids)
         self._bridge = ToolBridge(self._ledger)
         self._ear = Ear(self._ledger)
-        self._detection = read_turn_detection(config) or TurnDetection()
+        self._detection = TurnDetection()
         self._spoken: str | None = None  # the item that the user is speaking now
 
     # How it stands
@@ -74,10 +74,14 @@ class Conversation:
 
     # Facts
 
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """The session config, or the part of it that has changed."""
+        self._detection = read_turn_detection(config) or self._detection
+
     def receive(self, event: server.ServerEvent, now: float) -> list[Effect]:
         match event:
             case server.SessionCreated() | server.SessionUpdated():
-                self._detection = read_turn_detection(event.session) or self._detection
+                self.configure(event.session)
                 return []
             case server.SpeechStarted():
                 return self._speech_started(event.item_id)

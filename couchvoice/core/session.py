@@ -24,13 +24,13 @@ WARMING_TIMEOUT = 1.0  # seconds; a server that is not OpenAI's may never send s
 
 
 class Session:
-    """``key`` is unique among sessions (it is part of every id made here); ``config`` is the GA session config."""
+    """``key`` is unique among sessions: it is part of every id made here."""
 
-    def __init__(self, key: str, config: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, key: str) -> None:
         self.unknown_events = 0
         self.malformed_messages = 0
         self._state = SessionState.IDLE
-        self._conversation = Conversation(key, config or {})
+        self._conversation = Conversation(key)
         self._warm_at: float | None = None
 
     @property
@@ -51,8 +51,9 @@ class Session:
         """Somebody asked for a connection."""
         return self._enter(SessionState.CONNECTING)
 
-    def opened(self, now: float) -> list[Effect]:
-        """The data channel is open: from here on text may be sent."""
+    def opened(self, now: float, config: Mapping[str, Any] | None = None) -> list[Effect]:
+        """The data channel is open: from here on text may be sent. ``config`` is the GA session config, if known."""
+        self._conversation.configure(config or {})
         effects = self._enter(SessionState.WARMING)
         self._warm_at = now + WARMING_TIMEOUT
         return effects

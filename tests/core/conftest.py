@@ -16,8 +16,8 @@ def session() -> Session:
 
 
 def listening(**turn_detection: bool) -> Session:
-    session = Session("s", {"audio": {"input": {"turn_detection": {"type": "server_vad", **turn_detection}}}})
+    session = Session("s")
     session.start()
-    session.opened(START)
+    session.opened(START, {"audio": {"input": {"turn_detection": {"type": "server_vad", **turn_detection}}}})
     feed(session, SessionCreated(session={"type": "realtime"}))
     return session

@@ -233,7 +233,7 @@ def test_every_event_twice_leads_to_one_of_each(session: Session) -> None:
 
 
 def test_an_event_without_a_case_of_its_own_is_a_bug_and_not_ignored() -> None:
-    conversation = Conversation("s", {})
+    conversation = Conversation("s")
     with pytest.raises(AssertionError):
         conversation.receive(object(), START)  # type: ignore[arg-type]
     with pytest.raises(AssertionError):

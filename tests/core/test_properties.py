@@ -45,7 +45,8 @@ class AnyTalk(RuleBasedStateMachine):
     )
     def begin(self, detection: dict[str, bool]) -> None:
         self.now = talk.START
-        self.session = Session("s", {"audio": {"input": {"turn_detection": detection}}})
+        self.session = Session("s")
+        config = {"audio": {"input": {"turn_detection": detection}}}
         self.state = SessionState.IDLE
         self.closed_at: float | None = None
         self.turns: list[FinishedTurn] = []
@@ -59,7 +60,7 @@ class AnyTalk(RuleBasedStateMachine):
         self.failed: set[str] = set()
         self.owed: set[str] = set()  # final texts that must be recorded
         self.do(self.session.start)
-        self.do(lambda: self.session.opened(self.now))
+        self.do(lambda: self.session.opened(self.now, config))
 
     # What may happen
 
