@@ -9,7 +9,8 @@
     │   ├── NegotiationFailed
     │   │   └── SdpExchangeError    the calls URL answered with something other than 2xx and SDP
     │   ├── ConnectTimeout
-    │   └── ConnectionLost
+    │   ├── ConnectionLost
+    │   └── MessageTooLarge         a client event that the data channel does not take
     ├── BackendError                one of the four endpoints
     │   ├── Unauthorized            401, 403
     │   ├── RateLimited             429
@@ -117,6 +118,20 @@ class ConnectionLost(TransportError):
 
     def __str__(self) -> str:
         return f"the connection to the provider was lost: {self.reason}"
+
+
+class MessageTooLarge(TransportError):
+    """A client event is larger than what the far end takes (its ``a=max-message-size``, RFC 8841)."""
+
+    code = "message_too_large"
+    retryable = False
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
+
+    def __str__(self) -> str:
+        return f"a message of {self.size} bytes is more than the provider takes: say it in parts"
 
 
 class BackendError(CouchvoiceError):

@@ -35,7 +35,14 @@ from couchvoice.core.notices import Notice, Problem, StateChanged
 from couchvoice.core.server_events import Malformed, parse_server_event
 from couchvoice.core.session import Session
 from couchvoice.core.state import TALK, SessionState
-from couchvoice.errors import BackendError, ConnectionLost, CouchvoiceError, RealtimeError
+from couchvoice.errors import (
+    AudioDeviceError,
+    BackendError,
+    ConnectionLost,
+    CouchvoiceError,
+    MessageTooLarge,
+    RealtimeError,
+)
 from couchvoice.transports.transport import Transport
 
 log = logging.getLogger("couchvoice.client")
@@ -43,7 +50,8 @@ log = logging.getLogger("couchvoice.client")
 QUICK_FINISH = 2.5  # seconds from disconnect() to the end of all debts
 PATIENT_FINISH = 20.0  # seconds, when nobody waits at the keyboard
 RELEASE_TIMEOUT = 1.0  # seconds for a device or a transport to let go
-MAX_TOOL_OUTPUT = 64 * 1024  # bytes of JSON; a data channel message is bounded, and so is the model's patience
+MAX_TOOL_OUTPUT = 48 * 1024  # bytes, as JSON in a JSON string; RFC 8841 §6: a far end may take only 64 KiB
+MAX_TEXT = 16_000  # characters of a typed line
 
 _READY = TALK - {SessionState.WARMING}
 
@@ -119,10 +127,21 @@ class Client:
         """The microphone, for the transport."""
         if self._silent:
             await asyncio.Event().wait()  # until the transport lets go of its track
-        return await self._source.read()
+        try:
+            return await self._source.read()
+        except Exception as exc:
+            # One item of a serving loop: aiortc would end its track without a word.
+            log.exception("x the microphone failed")
+            self._fail(exc if isinstance(exc, CouchvoiceError) else AudioDeviceError(f"the microphone failed: {exc}"))
+            self._silent = True
+            return await self.read_frame()
 
     def send_text(self, text: str) -> None:
-        """Raises NotConnected."""
+        """Raises NotConnected, and MessageTooLarge for more than MAX_TEXT characters. Blank text says nothing."""
+        if len(text) > MAX_TEXT:
+            raise MessageTooLarge(len(text))
+        if not text.strip():
+            return
         self._perform(self.session.send_text(text, self._now()))
 
     def interrupt(self) -> None:
@@ -220,13 +239,15 @@ class Client:
         except ConnectionLost as exc:
             # The reader gets the same news, and ends the talk.
             log.debug("x not sent: %s", exc.reason)
+        except MessageTooLarge as exc:
+            self._observe(Problem(exc.code, str(exc)))
 
     async def _call_tool(self, call: CallTool) -> None:
         error: str | None = None
         try:
             async with asyncio.timeout(TOOL_TIMEOUT):
                 output = await self._backend.call_tool(call)
-            if len(msgspec.json.encode(output)) > MAX_TOOL_OUTPUT:
+            if _size_in_event(output) > MAX_TOOL_OUTPUT:
                 error = "tool_output_too_large"
         except BackendError as exc:
             error = exc.code
@@ -293,6 +314,11 @@ class Client:
             self._timer.cancel()
         self._perform(self.session.ended())
         self.quiet.set()  # whatever is still owed stays so
+
+
+def _size_in_event(output: object) -> int:
+    """Bytes of a tool's output as it stands in ``function_call_output``: JSON in a JSON string, escaped twice."""
+    return len(msgspec.json.encode(msgspec.json.encode(output).decode()))
 
 
 async def _bounded(closing: Coroutine[Any, Any, None], what: str) -> None:

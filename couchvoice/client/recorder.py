@@ -31,12 +31,14 @@ class Recorder:
         # Not bounded: an entry is a few hundred bytes and takes seconds to speak.
         self._owed: asyncio.Queue[FinishedTurn] = asyncio.Queue()
         self._current: FinishedTurn | None = None
+        self._hurry = asyncio.Event()  # somebody waits for the end: no more pauses before the next try
 
     def put(self, turn: FinishedTurn) -> None:
         self._owed.put_nowait(turn)
 
     async def drain(self) -> None:
-        """Return when nothing is owed."""
+        """Return when nothing is owed. A pause before another try is cut short, once for each turn."""
+        self._hurry.set()
         await self._owed.join()
 
     async def run(self) -> None:
@@ -51,15 +53,16 @@ class Recorder:
             self._give_up_rest()
 
     async def _record(self, turn: FinishedTurn) -> None:
+        hurried = False
         for attempt in range(TRIES):
             try:
                 reply = await self._backend.record_turn(turn)
             except BackendError as exc:
-                log.warning("x turn %d not recorded (try %d): %s", turn.index, attempt + 1, exc.code)
+                log.info("x turn %d not recorded (try %d): %s", turn.index, attempt + 1, exc.code)
                 if not exc.retryable or attempt == TRIES - 1:
                     self._observe(Problem(exc.code, str(exc)))
                     break
-                await asyncio.sleep(_delay(attempt, exc))
+                hurried = await self._pause(_delay(attempt, exc), may_hurry=not hurried) or hurried
             except Exception:
                 # One item of a serving loop: the next turn is owed all the same.
                 log.exception("x turn %d cannot be sent", turn.index)
@@ -69,6 +72,15 @@ class Recorder:
                 self._observe(TurnRecorded(turn, recorded=reply.recorded, accepted=True))
                 return
         self._observe(TurnRecorded(turn, recorded=False, accepted=False))
+
+    async def _pause(self, seconds: float, *, may_hurry: bool) -> bool:
+        """True: it was cut short, because somebody waits for the end."""
+        try:
+            async with asyncio.timeout(seconds):
+                await (self._hurry if may_hurry else asyncio.Event()).wait()
+        except TimeoutError:
+            return False
+        return True
 
     def _give_up_rest(self) -> None:
         rest = [self._current] if self._current else []

@@ -152,7 +152,10 @@ class VoiceSession:
     # What one can do in a talk
 
     def send_message(self, text: str) -> None:
-        """Say something in writing: it is answered like spoken words. Raises NotConnected outside a talk."""
+        """Say something in writing: it is answered like spoken words.
+
+        Raises NotConnected outside a talk, MessageTooLarge for more than 16,000 characters.
+        """
         if self._client is None:
             raise NotConnected(self._status)
         # Half a surrogate pair, as a terminal makes it of a byte that is no UTF-8, cannot be sent.
@@ -188,7 +191,7 @@ class VoiceSession:
 
     @property
     def status(self) -> str:
-        """disconnected, connecting, connected, error, failed or expired."""
+        """disconnected, connecting, connected; after a talk that broke: error or expired."""
         return self._status
 
     @property
@@ -198,7 +201,7 @@ class VoiceSession:
 
     @property
     def transcript(self) -> tuple[str, ...]:
-        """What was said so far, by both sides, in the order in which it began."""
+        """What was said so far, by both sides, in the order in which the first words of each came."""
         return tuple(self._said.values())
 
     @property
@@ -296,7 +299,11 @@ class VoiceSession:
 
     def _fail(self, failure: CouchvoiceError) -> None:
         self._error = failure
-        self._change_status(_status_after(failure))
+        # A talk that did not come about leaves things as they were: disconnected.
+        if self._client is not None and self._client.was_open:
+            self._change_status("expired" if failure.code == "session_expired" else "error")
+        else:
+            self._change_status("disconnected")
         if self._on_error is not None:
             self._call(self._on_error, failure)
 
@@ -336,14 +343,3 @@ class VoiceSession:
             callback(*arguments)
         except Exception:
             log.exception("x a callback of the application failed")
-
-
-def _status_after(failure: CouchvoiceError) -> str:
-    """The status that applications know for a failure."""
-    match failure.code:
-        case "session_expired":
-            return "expired"
-        case "connection_lost":
-            return "error"
-        case _:
-            return "failed"

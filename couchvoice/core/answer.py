@@ -19,6 +19,7 @@ class Sound(enum.Enum):
 @dataclass(slots=True, eq=False)
 class Answer:
     parts: dict[tuple[int, int], str] = field(default_factory=dict)  # by output_index and content_index
+    final: set[tuple[int, int]] = field(default_factory=set)  # the parts whose whole text has come
     sound: Sound = Sound.NONE
     sounded_at: float | None = None
     done_at: float | None = None

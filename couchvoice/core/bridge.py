@@ -138,8 +138,9 @@ class ToolBridge:
         """The words that the call leans on have been said. A call without a quote leans on none."""
         if call.quote is None:
             return True
-        wanted = _bare(call.quote)
-        return any(wanted in _bare(words) for words in self._ledger.user_words(EVIDENCE_TURNS))
+        # Whole words: "art no" is not in "I start now".
+        wanted = f" {_bare(call.quote)} "
+        return any(wanted in f" {_bare(words)} " for words in self._ledger.user_words(EVIDENCE_TURNS))
 
     def _waiting(self) -> Iterator[Call]:
         return (

@@ -94,11 +94,11 @@ class Conversation:
             case server.ResponseCreated():
                 return self._response_created(event.response.id, now)
             case server.OutputItemAdded():
-                return self._output_item(event)
+                return self._output_item(event, now)
             case server.OutputItemDone():
-                return self._output_item(event) + self._bridge.item_done(event, now)
+                return self._output_item(event, now) + self._bridge.item_done(event, now)
             case server.AudioTranscriptDelta() | server.AudioTranscriptDone() | server.TextDelta() | server.TextDone():
-                return self._ear.wrote(event)
+                return self._unannounced(event.response_id, now) + self._ear.wrote(event)
             case server.ResponseDone():
                 return self._response_done(event.response, now)
             case server.OutputBufferStarted() | server.OutputBufferStopped() | server.OutputBufferCleared():
@@ -216,10 +216,16 @@ class Conversation:
             self._bridge.superseded(superseded)
         return [effect for superseded in earlier for effect in self._answer_calls(superseded, now)]
 
-    def _output_item(self, event: server.OutputItemAdded | server.OutputItemDone) -> list[Effect]:
+    def _unannounced(self, response_id: str, now: float) -> list[Effect]:
+        """A response that says or calls something has begun: not every server says so."""
+        # While another one runs, it is a late word of one that is over.
+        return [] if self._gate.running() else self._response_created(response_id, now)
+
+    def _output_item(self, event: server.OutputItemAdded | server.OutputItemDone, now: float) -> list[Effect]:
+        effects = self._unannounced(event.response_id, now)
         if event.item.id:
             self._ledger.output_item(event.response_id, event.item.id)
-        return []
+        return effects
 
     def _response_done(self, response: server.Response, now: float) -> list[Effect]:
         effects = self._response_created(response.id, now)

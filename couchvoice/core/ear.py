@@ -17,6 +17,7 @@ from couchvoice.core.notices import AssistantTranscript, Interrupted, Problem
 from couchvoice.core.turns import TurnLedger
 
 BUFFER_EVENT_TIMEOUT = 0.5  # seconds after response.done; later nobody will send output_audio_buffer.started
+STOPPED_TIMEOUT = 5.0  # seconds of a quiet speaker; later nobody will send output_audio_buffer.stopped
 HEARD_OUT_TIMEOUT = 300.0  # seconds after response.done; a server that never says stopped must not hold a turn for ever
 
 Words = server.AudioTranscriptDelta | server.AudioTranscriptDone | server.TextDelta | server.TextDone
@@ -29,6 +30,7 @@ class Ear:
     def __init__(self, ledger: TurnLedger) -> None:
         self._ledger = ledger
         self._audible = False
+        self._quiet_since: float | None = None  # the speaker, after it was audible
 
     @property
     def speaking(self) -> bool:
@@ -47,12 +49,16 @@ class Ear:
             return []
         part, before = (event.output_index, event.content_index), answer.text
         match event:
+            case server.AudioTranscriptDelta() | server.TextDelta() if part in answer.final:
+                pass  # it came late, or twice
             case server.AudioTranscriptDelta() | server.TextDelta():
                 answer.parts[part] = answer.parts.get(part, "") + event.delta
             case server.AudioTranscriptDone():
                 answer.parts[part] = event.transcript
+                answer.final.add(part)
             case server.TextDone():
                 answer.parts[part] = event.text
+                answer.final.add(part)
             case _:
                 assert_never(event)
         if isinstance(event, server.AudioTranscriptDelta | server.AudioTranscriptDone):
@@ -93,6 +99,7 @@ class Ear:
     def playback_changed(self, now: float, *, audible: bool) -> None:
         """Whether the speaker plays something: all there is to go by where no buffer events come."""
         self._audible = audible
+        self._quiet_since = None if audible else now
         for _, answer in self._ledger.answers():
             if audible and answer.sounding and answer.sounded_at is None:
                 answer.sounded_at = now
@@ -131,8 +138,11 @@ class Ear:
     def _due(self, answer: Answer) -> float | None:
         if answer.done_at is None or not answer.sounding:
             return None
-        unannounced = answer.sound is Sound.COMING and not self._audible
-        return answer.done_at + (BUFFER_EVENT_TIMEOUT if unannounced else HEARD_OUT_TIMEOUT)
+        if answer.sound is Sound.COMING and not self._audible:
+            return answer.done_at + BUFFER_EVENT_TIMEOUT
+        if answer.sounded_at is not None and self._quiet_since is not None and self._quiet_since > answer.sounded_at:
+            return max(answer.done_at, self._quiet_since) + STOPPED_TIMEOUT
+        return answer.done_at + HEARD_OUT_TIMEOUT
 
 
 def _cut(answers: Mapping[str, Answer]) -> list[Effect]:
@@ -154,6 +164,7 @@ def _fill_in(answer: Answer, response: server.Response) -> None:
             words = part.transcript or part.text
             if words and (response.status == "completed" or not answer.parts.get((index, content_index))):
                 answer.parts[index, content_index] = words
+                answer.final.add((index, content_index))
             if part.type in ("output_audio", "audio"):
                 _expect_sound(answer)
 

@@ -17,6 +17,7 @@ from couchvoice.core.turn import FinishedTurn, Line, Outcome, Transcript, Turn, 
 TRANSCRIPT_TIMEOUT = 5.0  # seconds after the answer was heard out
 LAST_TRANSCRIPT_TIMEOUT = 1.0  # seconds, at the end of the session
 REMEMBERED_LINES = 40
+REMEMBERED_CHARACTERS = 16_000  # of the lines that a tool is given, the newest
 
 
 class TurnLedger:
@@ -28,6 +29,7 @@ class TurnLedger:
         self._by_item: dict[str, Turn] = {}
         self._by_response: dict[str, Turn] = {}
         self._output_items: dict[str, str] = {}  # assistant or call item id -> response id
+        self._unplaced: dict[str, str] = {}  # output item id -> previous_item_id that nobody knows yet
         self._past: deque[Line] = deque(maxlen=REMEMBERED_LINES)
         self._past_items: set[str] = set()
         self._past_responses: set[str] = set()
@@ -45,6 +47,8 @@ class TurnLedger:
         turn.items[item_id] = UserItem()
         turn.spoken_at = now if spoken else None
         self._by_item[item_id] = turn
+        for name in [name for name, previous in self._unplaced.items() if previous == item_id]:
+            self.place(name, item_id)
 
     def user_draft(self, item_id: str, delta: str, now: float) -> str:
         """The draft so far. A draft that comes after the final text changes nothing."""
@@ -76,13 +80,17 @@ class TurnLedger:
     def output_item(self, response_id: str, item_id: str) -> None:
         """An output item of a response; its ``previous_item_id`` comes with ``conversation.item.added``."""
         self._output_items.setdefault(item_id, response_id)
+        if item_id in self._unplaced:
+            self.place(item_id, self._unplaced[item_id])
 
     def place(self, item_id: str, previous_item_id: str) -> None:
         """The server says which user item a response answers. It knows better than the order of events."""
         response_id = self._output_items.get(item_id, "")
         owner, turn = self._by_item.get(previous_item_id), self._by_response.get(response_id)
         if owner is None or turn is None:
+            self._unplaced[item_id] = previous_item_id
             return
+        self._unplaced.pop(item_id, None)
         if owner is turn:
             self._split_after(turn, previous_item_id)
         else:
@@ -121,7 +129,15 @@ class TurnLedger:
         return turn.user_text if turn else ""
 
     def lines(self) -> tuple[Line, ...]:
-        return (*self._past, *(line for turn in self._open for line in turn.lines()))
+        """The conversation so far: the last lines, as many as REMEMBERED_CHARACTERS hold."""
+        lines: deque[Line] = deque()
+        room = REMEMBERED_CHARACTERS
+        for line in reversed([*self._past, *(line for turn in self._open for line in turn.lines())]):
+            room -= len(line.content)
+            if room < 0:
+                break
+            lines.appendleft(line)
+        return tuple(lines)
 
     # How turns leave
 

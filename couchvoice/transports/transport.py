@@ -15,7 +15,7 @@ class Transport(Protocol):
         """Return when events can be sent. Raises TransportError, with everything released, when that fails."""
 
     def send(self, event: str) -> None:
-        """Send one client event (JSON text). Raises ConnectionLost when there is no way to send it any more."""
+        """Send one client event (JSON text). Raises MessageTooLarge; ConnectionLost when there is no way to send it."""
 
     def events(self) -> AsyncIterator[str | bytes]:
         """What the provider sends: text, or bytes that were none. Ends after ``close``, else raises ConnectionLost."""

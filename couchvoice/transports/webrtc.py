@@ -16,7 +16,14 @@ from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamTrack
 
 from couchvoice.audio.frames import AudioFrame
-from couchvoice.errors import ConnectionLost, ConnectTimeout, NegotiationFailed, NotConnected, SdpExchangeError
+from couchvoice.errors import (
+    ConnectionLost,
+    ConnectTimeout,
+    MessageTooLarge,
+    NegotiationFailed,
+    NotConnected,
+    SdpExchangeError,
+)
 from couchvoice.private import Private
 from couchvoice.transports.http import HttpClient, HttpFailure
 from couchvoice.transports.peer import (
@@ -82,13 +89,15 @@ class WebRTCTransport:
             raise
 
     def send(self, event: str) -> None:
-        """Raises ConnectionLost when the channel is not open."""
+        """Raises ConnectionLost when the channel is not open, MessageTooLarge."""
         if self._channel is None:
             raise NotConnected("disconnected")
         try:
             self._channel.send(event)
         except InvalidStateError as exc:
             raise ConnectionLost("the data channel is closed") from exc
+        except ValueError as exc:
+            raise MessageTooLarge(len(event)) from exc
 
     async def events(self) -> AsyncIterator[str | bytes]:
         while True:

@@ -133,7 +133,7 @@ async def test_a_step_that_fails_is_one_error_and_leaves_nothing(failure: Failur
         if isinstance(caught.value, CouchvoiceError):
             assert stage.errors == [caught.value]
             assert stage.session.error is caught.value
-            assert stage.session.status == "failed"
+            assert stage.session.status == "disconnected"
         assert not stage.session.is_connected
         assert not stage.session.is_connecting
         await until(lambda: stage.of(StateChanged)[-1].state is SessionState.ENDED)
@@ -147,7 +147,7 @@ async def test_an_address_that_is_none_is_an_error_at_once_and_the_notices_end(e
         with pytest.raises(ConfigError):
             await stage.session.connect()
         assert [type(error) for error in stage.errors] == [ConfigError]
-        assert stage.session.status == "failed"
+        assert stage.session.status == "disconnected"
         async with asyncio.timeout(WAIT):
             assert [notice async for notice in stage.session] == []
         await stage.session.disconnect()

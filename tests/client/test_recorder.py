@@ -75,7 +75,7 @@ def turn(index: int) -> FinishedTurn:
 
 
 def record(backend: Scripted, turns: int = 1, *, patience: float = 1000.0) -> list[Notice]:
-    """Put the turns, drain as long as the patience lasts, stop; on a clock that skips the pauses."""
+    """Put the turns, wait for them as long as the patience lasts, stop; on a clock that skips the pauses."""
 
     async def main() -> list[Notice]:
         told: list[Notice] = []
@@ -85,7 +85,7 @@ def record(backend: Scripted, turns: int = 1, *, patience: float = 1000.0) -> li
             recorder.put(turn(index))
         try:
             async with asyncio.timeout(patience):
-                await recorder.drain()
+                await recorder._owed.join()  # as drain(), but in no hurry
         except TimeoutError:
             pass
         running.cancel()
@@ -163,3 +163,22 @@ def test_nothing_owed_is_drained_at_once():
     backend = Scripted()
     assert record(backend, 0) == []
     assert backend.posted == []
+
+
+@pytest.mark.row("J1")
+def test_who_waits_for_the_end_cuts_a_pause_short_once_for_each_turn():
+    backend = Scripted(DOWN, DOWN, DOWN, True, True)
+
+    async def main() -> list[Notice]:
+        told: list[Notice] = []
+        recorder = Recorder(backend, told.append)
+        running = asyncio.create_task(recorder.run())
+        for index in (1, 2):
+            recorder.put(turn(index))
+        await recorder.drain()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return told
+
+    assert accepted(run_skipping(main())) == {1: True, 2: True}
+    assert backend.pauses[:3] == [0.0, 0.6, 1.2]

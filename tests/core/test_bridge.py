@@ -131,9 +131,15 @@ def test_items_that_are_no_completed_calls_run_nothing(session: Session) -> None
     assert not ran(effects + feed(session, done("r1", output=[message, call_item("c1", status="incomplete")])))
 
 
-def test_a_call_of_a_response_that_nobody_knows_waits_for_its_end(session: Session) -> None:
-    assert not ran(feed(session, call_done("r1", call_item("c1"))))
-    assert ran(feed(session, done("r1", output=[call_item("c1")]))) == ["c1"]
+def test_a_call_of_a_response_that_was_not_announced_runs_once(session: Session) -> None:
+    assert ran(feed(session, call_done("r1", call_item("c1")))) == ["c1"]
+    assert not ran(feed(session, done("r1", output=[call_item("c1")])))
+
+
+def test_a_quote_is_matched_by_whole_words(session: Session) -> None:
+    feed(session, *said("u1", "I will start now"))
+    quoted = call_item("c1", user_quote="art now")
+    assert not ran(feed(session, created("r1"), call_done("r1", quoted)))
 
 
 def test_a_response_that_ended_incomplete_still_answers_what_ran(session: Session) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from couchvoice.core import server_events as server
 from couchvoice.core.client_events import OutputBufferClear, ResponseCancel
-from couchvoice.core.ear import Ear
+from couchvoice.core.ear import STOPPED_TIMEOUT, Ear
 from couchvoice.core.effects import FlushPlayback, SendEvent
 from couchvoice.core.notices import AssistantTranscript, Interrupted, Problem, StateChanged
 from couchvoice.core.session import Session
@@ -86,9 +86,29 @@ def test_what_was_said_before_the_cut_is_kept_though_the_server_truncates(sessio
     ]
 
 
-def test_words_of_a_response_that_nobody_knows_are_nothing(session: Session) -> None:
-    effects = feed(session, spoken("r7", "Boo"), buffer_started("r7"), buffer_stopped("r7"), buffer_cleared("r7"))
-    assert effects == []
+def test_the_buffer_of_a_response_that_nobody_knows_is_nothing(session: Session) -> None:
+    assert feed(session, buffer_started("r7"), buffer_stopped("r7"), buffer_cleared("r7")) == []
+
+
+def test_the_words_of_a_response_that_was_not_announced_are_its_beginning(session: Session) -> None:
+    feed(session, *said("u1", "Hello"), spoken("r7", "Hi"), done("r7"))
+    assert texts(wait(session, START + 1)) == [("Hello", "Hi")]
+
+
+def test_a_delta_after_the_final_text_changes_nothing(session: Session) -> None:
+    feed(session, *said("u1", "Hello"), created("r1"), spoken("r1", "Hi"))
+    final = server.AudioTranscriptDone(response_id="r1", transcript="Hi there")
+    feed(session, final, done("r1"), spoken("r1", " there"))
+    assert texts(wait(session, START + 1)) == [("Hello", "Hi there")]
+
+
+def test_a_buffer_that_nobody_stops_is_over_when_the_speaker_has_been_quiet(session: Session) -> None:
+    feed(session, *said("u1", "Hello"), created("r1"), spoken("r1", "Hi"), buffer_started("r1"))
+    session.playback_changed(START + 1, audible=True)
+    feed(session, done("r1"))
+    session.playback_changed(START + 3, audible=False)
+    assert not texts(wait(session, START + 7))
+    assert texts(wait(session, START + 3 + STOPPED_TIMEOUT)) == [("Hello", "Hi")]
 
 
 def test_words_without_a_case_of_their_own_are_a_bug_and_not_ignored() -> None:

@@ -210,9 +210,16 @@ class AnyTalk(RuleBasedStateMachine):
             case server.ResponseCreated(response=response) | server.ResponseDone(response=response) if (
                 response.id not in self.known and self.state in TALK
             ):
-                self.ended.update(self.known)
-                self.known.append(response.id)
-                self.asked = None
+                self.note_response(response.id)
+            case (
+                server.OutputItemAdded()
+                | server.OutputItemDone()
+                | server.AudioTranscriptDelta()
+                | server.AudioTranscriptDone()
+                | server.TextDelta()
+                | server.TextDone()
+            ) if event.response_id not in self.known and self.ended.issuperset(self.known) and self.state in TALK:
+                self.note_response(event.response_id)
             case server.ErrorReported(error=error) if error.event_id in (self.asked, None):
                 self.asked = None
             case _:
@@ -220,6 +227,11 @@ class AnyTalk(RuleBasedStateMachine):
         if isinstance(event, server.ResponseDone) and self.state in TALK:
             self.ended.add(event.response.id)
         self.note_words(event)
+
+    def note_response(self, response_id: str) -> None:
+        self.ended.update(self.known)
+        self.known.append(response_id)
+        self.asked = None
 
     def note_words(self, event: server.ServerEvent) -> None:
         match event:

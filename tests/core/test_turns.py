@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 
 from couchvoice.core import server_events as server
+from couchvoice.core.effects import CallTool
 from couchvoice.core.session import Session
 from couchvoice.core.turn import Outcome
-from couchvoice.core.turns import TurnLedger
+from couchvoice.core.turns import REMEMBERED_CHARACTERS, TurnLedger
 from tests.core.conftest import listening
 from tests.core.talk import (
     START,
     answered,
     buffer_started,
     buffer_stopped,
+    call_done,
     call_item,
     called,
     created,
@@ -233,8 +235,9 @@ def test_history_that_somebody_puts_back_is_no_turn(session: Session) -> None:
 
 def test_an_item_without_an_id_is_nothing(session: Session) -> None:
     feed(session, server.ItemAdded(item=server.Item(type="message", role="user")))
-    feed(session, server.OutputItemAdded(response_id="r1", item=server.Item(type="message")))
     assert session.settled
+    feed(session, created("r1"), server.OutputItemAdded(response_id="r1", item=server.Item(type="message")), done("r1"))
+    assert not turns(wait(session, START + 6))
 
 
 def test_a_transcript_that_comes_again_is_not_taken_for_the_next_words(session: Session) -> None:
@@ -346,3 +349,24 @@ def test_a_typed_line_has_no_response_time(session: Session) -> None:
     session.send_text("Hello", START)
     (turn,) = turns(feed(session, *answered("r1", "Hi")))
     assert turn.timings == {}
+
+
+@pytest.mark.row("I1")
+@pytest.mark.parametrize("first", ["assistant's item before the user's", "item before its response's output"])
+def test_a_previous_item_that_is_not_known_yet_is_remembered(session: Session, first: str) -> None:
+    user = server.ItemAdded(item=server.Item(id="u1", type="message", role="user"))
+    output = server.OutputItemAdded(response_id="r1", item=server.Item(id="a1", type="message"))
+    answer = server.ItemAdded(item=server.Item(id="a1", type="message", role="assistant"), previous_item_id="u1")
+    order = [output, answer, user] if first.startswith("assistant") else [user, answer, output]
+    feed(session, created("r1"), *order, transcript("u1", "hi"), spoken("r1", "Hello"), done("r1"))
+    feed(session, *said("u2", "bye"), *answered("r2", "Goodbye"))
+    assert texts(wait(session, START + 6)) == [("hi", "Hello"), ("bye", "Goodbye")]
+
+
+def test_a_tool_is_given_the_last_lines_only(session: Session) -> None:
+    for index in range(12):
+        feed(session, *said(f"u{index}", "x" * 2000), *answered(f"r{index}", "y"))
+    feed(session, *said("u", "now"), created("r"))
+    (call,) = (e for e in feed(session, call_done("r", call_item("c1"))) if isinstance(e, CallTool))
+    assert sum(len(line.content) for line in call.transcript) <= REMEMBERED_CHARACTERS
+    assert call.transcript[-1].content == "now"
