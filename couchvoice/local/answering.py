@@ -2,12 +2,13 @@
 
 Two things, for a response is done when its last words are queued, and sounds until they are played.
 Law: one response at a time; one that has begun also ends; what sounds is announced by ``output_audio_buffer.started``,
-before its words, and closed by ``.stopped`` or ``.cleared``.
+before its words, and closed by ``.stopped`` or ``.cleared``. What is sent in events sounds at the client: nothing of
+it is heard here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from couchvoice.local.bad_event import BadEvent, read_object
@@ -79,6 +80,16 @@ class Answering:
         else:
             self._say(response, sentence)
 
+    def sentence_sent(self, response_id: str, sentence: str, chunks: Sequence[str], ms: int) -> None:
+        """The client has all the sound of a sentence, and plays it itself."""
+        response = self._current(response_id)
+        if response is None:
+            return
+        response.lengthen(ms)
+        for chunk in chunks:
+            self._outgoing.emit("response.output_audio.delta", **response.place(), delta=chunk)
+        self._say(response, sentence)
+
     def failed(self, response_id: str) -> None:
         """An engine did not do its part."""
         if self._current(response_id) is not None:
@@ -146,7 +157,8 @@ class Answering:
     def _speak_on(self, response: Response) -> None:
         while (sentence := response.next_sentence()) is not None:
             if response.session.speaks:
-                self._outgoing.order(Speak(response.id, sentence, response.session.voice, response.session.speed))
+                session = response.session
+                self._outgoing.order(Speak(response.id, sentence, session.voice, session.speed, session.output_format))
                 return
             response.say(sentence)
         self._response = None

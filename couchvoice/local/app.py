@@ -1,7 +1,7 @@
-"""The local server's HTTP side: client secrets, calls, hangup, in OpenAI's paths and error shape.
+"""The local server's paths: client secrets, calls, hangup, and sessions over WebSocket, in OpenAI's error shape.
 
-Law: the application owns its calls: each is a task of its own that nothing else depends on, and all of them are hung
-up and awaited when the lifespan ends.
+Law: the application owns its calls and sessions: each is served by a task that nothing else depends on, and all of
+them are hung up and awaited when the lifespan ends.
 """
 
 from __future__ import annotations
@@ -15,34 +15,31 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
-from couchvoice.local.bad_event import BadEvent, checked, read_object
+from couchvoice.local import multipart
+from couchvoice.local.bad_event import checked, read_object
 from couchvoice.local.detector import SpeechDetector
-from couchvoice.local.peer import CONNECT_TIMEOUT, Call, Engines
+from couchvoice.local.engines import Engines
+from couchvoice.local.peer import CONNECT_TIMEOUT, Call
+from couchvoice.local.refusals import ANSWERS, Refused, bounded_body
 from couchvoice.local.secret_book import SecretBook, SecretRequest
-from couchvoice.local.session_object import SESSION_LIMIT, SessionObject
+from couchvoice.local.session_object import SESSION_LIMIT, SessionObject, merged
+from couchvoice.local.websocket import SocketSession
 from couchvoice.transports.peer import SDP_ERRORS
 
 log = logging.getLogger("couchvoice.local.app")
 
 MAX_OFFER = 256 * 1024  # bytes of SDP
 MAX_CONFIG = 1024 * 1024  # bytes of JSON
+SUBPROTOCOL = "realtime"
+
 _ID_BYTES = 12
-
-
-class Refused(Exception):
-    """A request that is answered with an error in OpenAI's shape."""
-
-    def __init__(self, status: int, code: str, message: str, param: str | None = None) -> None:
-        super().__init__(status, code, message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.param = param
+_PREFIXES = ("/v1/realtime", "/openai/v1/realtime")  # OpenAI's and Azure's
+_KEY_SUBPROTOCOL = "openai-insecure-api-key."  # a browser's WebSocket has no headers
 
 
 class RealtimeApp:
@@ -67,22 +64,25 @@ class RealtimeApp:
         self._clock = clock
         self._book = SecretBook(api_key)
         self._calls: dict[str, Call] = {}
+        self._sessions: set[SocketSession] = set()
         # Not a task group: that would wrap whatever fails in the body of the lifespan.
         self._serving: set[asyncio.Task[None]] = set()
         self.asgi = Starlette(
             routes=[
                 Route("/health", _health),
-                Route("/v1/realtime/client_secrets", self._mint, methods=["POST"]),
-                Route("/v1/realtime/calls", self._call, methods=["POST"]),
-                Route("/v1/realtime/calls/{call_id}/hangup", self._hang_up, methods=["POST"]),
+                *(route for prefix in _PREFIXES for route in self._routes(prefix)),
             ],
-            exception_handlers={
-                Refused: _answer_refusal,
-                BadEvent: _answer_bad_parameter,
-                HTTPException: _answer_http_error,
-            },
+            exception_handlers=ANSWERS,
             lifespan=self._lifespan,
         )
+
+    def _routes(self, prefix: str) -> list[BaseRoute]:
+        return [
+            WebSocketRoute(prefix, self._converse),
+            Route(f"{prefix}/client_secrets", self._mint, methods=["POST"]),
+            Route(f"{prefix}/calls", self._call, methods=["POST"]),
+            Route(f"{prefix}/calls/{{call_id}}/hangup", self._hang_up, methods=["POST"]),
+        ]
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -91,13 +91,15 @@ class RealtimeApp:
         finally:
             for call in self._calls.values():
                 call.hang_up()
+            for session in self._sessions:
+                session.hang_up()
             if self._serving:
                 await asyncio.wait(self._serving)
 
     async def _mint(self, request: Request) -> Response:
         if not self._book.is_key(_bearer(request)):
             raise Refused(401, "invalid_api_key", "Incorrect API key provided.")
-        body = await _bounded_body(request, MAX_CONFIG)
+        body = await bounded_body(request, MAX_CONFIG)
         wanted: SecretRequest = checked(read_object(body) if body else {}, SecretRequest)
         now, lifetime = self._clock(), wanted.expires_after.seconds
         # Checked before it is bound to a secret.
@@ -108,16 +110,13 @@ class RealtimeApp:
 
     async def _call(self, request: Request) -> Response:
         config = self._authorized_config(request)
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/sdp":
-            raise Refused(415, "unsupported_content_type", "Send the offer as application/sdp.")
-        offer = await _bounded_body(request, MAX_OFFER)
-        if model := request.query_params.get("model"):
-            config = {"model": model, **config}
+        offer, wanted = await _read_offer(request)
+        # What a secret was minted with, no caller changes.
+        config = merged(wanted, config)
         call_id = _new_id("rtc")
-        session = SessionObject(_new_id("sess"), config, self._clock() + SESSION_LIMIT)
         call = Call(
             call_id,
-            session,
+            self._new_session(_new_id("sess"), config, request),
             self._engines,
             connect_timeout=self._connect_timeout,
             strict_lite=self._strict_lite,
@@ -131,10 +130,8 @@ class RealtimeApp:
                 raise Refused(400, "invalid_offer", message, "sdp") from exc
             raise
         self._calls[call_id] = call
-        serving = asyncio.create_task(self._serve(call), name=call_id)
-        self._serving.add(serving)
-        serving.add_done_callback(self._serving.discard)
-        headers = {"Location": f"/v1/realtime/calls/{call_id}"}
+        self._own(asyncio.create_task(self._serve(call), name=call_id))
+        headers = {"Location": f"{request.url.path}/{call_id}"}
         return Response(answer, status_code=201, media_type="application/sdp", headers=headers)
 
     async def _hang_up(self, request: Request) -> Response:
@@ -154,7 +151,36 @@ class RealtimeApp:
         finally:
             del self._calls[call.call_id]
 
-    def _authorized_config(self, request: Request) -> Mapping[str, Any]:
+    async def _converse(self, socket: WebSocket) -> None:
+        config = self._authorized_config(socket)
+        if "call_id" in socket.query_params:
+            raise Refused(400, "unknown_parameter", "A second connection to a call is not supported.", "call_id")
+        session_id = _new_id("sess")
+        session = SocketSession(session_id, socket, self._new_session(session_id, config, socket), self._engines)
+        task = asyncio.current_task()
+        assert task is not None  # this is a coroutine
+        self._own(task)
+        self._sessions.add(session)
+        try:
+            await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
+            await session.run()
+        # One item of a serving loop, as in _serve.
+        except Exception:
+            log.exception("x session %s failed", session_id)
+        finally:
+            self._sessions.discard(session)
+
+    def _own(self, serving: asyncio.Task[None]) -> None:
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+
+    def _new_session(self, session_id: str, config: Mapping[str, Any], request: HTTPConnection) -> SessionObject:
+        """Raises BadEvent."""
+        if model := request.query_params.get("model"):
+            config = {"model": model, **config}
+        return SessionObject(session_id, config, self._clock() + SESSION_LIMIT)
+
+    def _authorized_config(self, request: HTTPConnection) -> Mapping[str, Any]:
         """The session config that goes with the request's key or secret."""
         bearer = _bearer(request)
         if secret := self._book.find(bearer, now=self._clock()):
@@ -168,41 +194,31 @@ async def _health(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-async def _answer_refusal(_: Request, exc: Exception) -> Response:
-    assert isinstance(exc, Refused)  # registered for nothing else
-    return _error(exc.status, exc.code, exc.message, exc.param)
+async def _read_offer(request: Request) -> tuple[bytes, Mapping[str, Any]]:
+    """The SDP, and the session that came with it. Raises Refused and BadEvent."""
+    content_type = request.headers.get("content-type", "")
+    match content_type.partition(";")[0].strip().lower():
+        case "application/sdp":
+            return await bounded_body(request, MAX_OFFER), {}
+        case multipart.FORM:
+            parts = multipart.read_form(content_type, await bounded_body(request, MAX_OFFER + MAX_CONFIG))
+            if "sdp" not in parts:
+                raise Refused(400, "missing_required_parameter", "Missing required parameter: 'sdp'.", "sdp")
+            return parts["sdp"], read_object(parts["session"]) if "session" in parts else {}
+        case _:
+            message = f"Send the offer as application/sdp, or as {multipart.FORM} with sdp and session."
+            raise Refused(415, "unsupported_content_type", message)
 
 
-async def _answer_bad_parameter(_: Request, exc: Exception) -> Response:
-    assert isinstance(exc, BadEvent)  # registered for nothing else
-    return _error(400, exc.code, exc.message, exc.param)
-
-
-async def _answer_http_error(_: Request, exc: Exception) -> Response:
-    """Starlette's own: no such path, no such method."""
-    assert isinstance(exc, HTTPException)  # registered for nothing else
-    response = _error(exc.status_code, exc.detail.lower().replace(" ", "_"), exc.detail)
-    response.headers.update(exc.headers or {})
-    return response
-
-
-def _error(status: int, code: str, message: str, param: str | None = None) -> Response:
-    error = {"message": message, "type": "invalid_request_error", "code": code, "param": param}
-    return JSONResponse({"error": error}, status_code=status)
-
-
-async def _bounded_body(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Refused(400, "body_too_large", f"The body is larger than {limit // 1024} KiB.")
-    return bytes(body)
-
-
-def _bearer(request: Request) -> str:
+def _bearer(request: HTTPConnection) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+    if scheme.lower() == "bearer":
+        return token.strip()
+    if key := request.headers.get("api-key"):  # Azure's
+        return key.strip()
+    offered = request.scope.get("subprotocols", ())
+    keys = (name.removeprefix(_KEY_SUBPROTOCOL) for name in offered if name.startswith(_KEY_SUBPROTOCOL))
+    return next(keys, "")
 
 
 def _new_id(prefix: str) -> str:

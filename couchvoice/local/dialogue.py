@@ -1,13 +1,13 @@
 """The dialogue: the mirror of ``core/session``. Client events and speech in, server events and orders out.
 
-Pure: no I/O, no clock, no sound; the peer hears, thinks and speaks for it and feeds back what came of it.
+Pure: no I/O, no clock, no sound; the performer hears, thinks and speaks for it and feeds back what came of it.
 Law: every client event is answered as the API reference says, or with an ``error`` that names it; what the user says
 is answered when its words are known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 from couchvoice.local.answering import Answering
@@ -30,20 +30,28 @@ from couchvoice.local.client_event import (
 )
 from couchvoice.local.client_item import check_item
 from couchvoice.local.conversation import ROOT, Conversation, ItemDict
-from couchvoice.local.orders import ClearInput, Detect, DetectNothing, Order, Transcribe
+from couchvoice.local.orders import ClearInput, Detect, DetectNothing, Hear, Order, Transcribe
 from couchvoice.local.outgoing import Outgoing
 from couchvoice.local.replies import Reply
 from couchvoice.local.session_object import SessionObject
+from couchvoice.local.wire_audio import frame_from_wire
 
 MIN_COMMIT_MS = 100  # OpenAI: a buffer must hold at least 100 ms of audio to be committed
 
+_HELD_BACK_MS = 2  # ms that the resampler before the input buffer may still hold: what was appended counts
+
+_FOREIGN = {
+    InputAppend: "Over WebRTC the input is the audio track.",
+    OutputClear: "Over WebSocket the client plays the sound: stop it there and truncate the item.",
+}
 _TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
 
 class Dialogue:
-    """``key`` makes the ids of two calls differ."""
+    """``key`` makes the ids of two sessions differ; ``foreign`` is the client event that this transport has not."""
 
-    def __init__(self, session: SessionObject, key: str) -> None:
+    def __init__(self, session: SessionObject, key: str, *, foreign: type[InputAppend] | type[OutputClear]) -> None:
+        self._foreign = foreign
         self._session = session
         self._outgoing = Outgoing(key)
         self._conversation = Conversation(key)
@@ -69,7 +77,10 @@ class Dialogue:
         try:
             raw = read_object(message)
             event_id = event_id_of(raw)
-            self._serve(check_event(raw), now_ms=now_ms, heard_ms=heard_ms)
+            event = check_event(raw)
+            if isinstance(event, self._foreign):
+                raise BadEvent("invalid_event_for_transport", _FOREIGN[self._foreign], "type")
+            self._serve(event, now_ms=now_ms, heard_ms=heard_ms)
         except BadEvent as bad:
             self._refuse(bad, event_id)
         return self._outgoing.take()
@@ -111,6 +122,11 @@ class Dialogue:
         self._answering.sentence_queued(response_id, sentence, ms)
         return self._outgoing.take()
 
+    def sentence_sent(self, response_id: str, sentence: str, chunks: Sequence[str], *, ms: int) -> list[Order]:
+        """The sound of a sentence, so long, in the pieces in which it goes out in events."""
+        self._answering.sentence_sent(response_id, sentence, chunks, ms)
+        return self._outgoing.take()
+
     def failed(self, response_id: str) -> list[Order]:
         """An engine could not do what it was asked for this response."""
         self._answering.failed(response_id)
@@ -132,8 +148,8 @@ class Dialogue:
         match event:
             case SessionUpdate(session):
                 self._update(session)
-            case InputAppend():
-                raise BadEvent("invalid_event_for_transport", "Over WebRTC the input is the audio track.", "type")
+            case InputAppend(audio):
+                self._outgoing.order(Hear(frame_from_wire(audio, self._session.input_format)))
             case InputCommit():
                 self._commit_by_hand(now_ms)
             case InputClear():
@@ -170,7 +186,7 @@ class Dialogue:
 
     def _commit_by_hand(self, now_ms: int) -> None:
         held = now_ms - self._input_from
-        if held < MIN_COMMIT_MS:
+        if held < MIN_COMMIT_MS - _HELD_BACK_MS:
             raise BadEvent(
                 "input_audio_buffer_commit_empty",
                 f"The input audio buffer holds {max(held, 0)} ms of audio, at least {MIN_COMMIT_MS} are needed.",

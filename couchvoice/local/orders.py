@@ -1,6 +1,6 @@
-"""What the dialogue asks its peer to do: the effects of the local server.
+"""What the dialogue asks its performer to do: the effects of the local server.
 
-Law: the peer performs them in order and feeds back what comes of them.
+Law: the performer performs them in order and feeds back what comes of them.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from couchvoice.audio.frames import AudioFrame
 from couchvoice.local.replies import ToolResult
 
 
@@ -16,6 +17,13 @@ class Emit:
     """Send a server event."""
 
     event: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """The client has appended sound to the input: tell what speech is in it before the next client event."""
+
+    frame: AudioFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +47,16 @@ class Think:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Synthesize and queue one sentence; feed ``Dialogue.sentence_queued`` or ``failed``."""
+    """Synthesize one sentence, to be played or to be sent in ``format``.
+
+    Feed ``Dialogue.sentence_queued`` or ``sentence_sent``, or ``failed``.
+    """
 
     response_id: str
     text: str
     voice: str
     speed: float
+    format: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +85,4 @@ class ClearInput:
     """Throw away the uncommitted input."""
 
 
-Order = Emit | Transcribe | Think | Speak | Hush | Detect | DetectNothing | ClearInput
+Order = Emit | Hear | Transcribe | Think | Speak | Hush | Detect | DetectNothing | ClearInput

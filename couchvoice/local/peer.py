@@ -1,47 +1,32 @@
-"""One call: the aiortc peer that answers an offer, and hears, thinks and speaks for its dialogue.
+"""One call: the aiortc peer that answers an offer, and the tracks and the channel of its performer.
 
     resource            acquired        released
     peer connection     answer()        close(), which run() calls at its end
-    ear (a task)        run()           with the task group of run()
-    work (tasks)        orders          with the task group of run()
+    ear (a task)        run()           with the performer
+    performer           run()           with run()
 
-Law: the dialogue decides, this performs. Whatever ends the call (hangup, silence on the wire, a lost peer) ends
-``run``, and ``run`` releases everything.
+Law: whatever ends the call (hangup, silence on the wire, a lost peer) ends ``run``, and ``run`` releases everything.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any
 
 from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InvalidAccessError
 
 from couchvoice.audio.frames import SAMPLE_RATE, AudioFrame, silence
-from couchvoice.local.detector import SpeechStarted, SpeechStopped
+from couchvoice.local.client_event import InputAppend
 from couchvoice.local.dialogue import Dialogue
-from couchvoice.local.ear import Ear
+from couchvoice.local.engines import Engines
 from couchvoice.local.event_channel import EventChannel
-from couchvoice.local.hearing import Recognizer
 from couchvoice.local.mouth import Mouth
-from couchvoice.local.orders import (
-    ClearInput,
-    Detect,
-    DetectNothing,
-    Emit,
-    Hush,
-    Order,
-    Speak,
-    Think,
-    Transcribe,
-)
-from couchvoice.local.replies import Rules
+from couchvoice.local.orders import Order, Speak
+from couchvoice.local.performer import Performer
 from couchvoice.local.session_object import SessionObject
 from couchvoice.local.strict_lite import answer_only_nominations
-from couchvoice.local.voice import Voice
 from couchvoice.transports.peer import (
     DATA_CHANNEL_LABEL,
     close_peer,
@@ -59,17 +44,6 @@ CLOSE_TIMEOUT = 2.0  # seconds
 
 _AUDIBLE = ("sendrecv", "sendonly")
 
-_EngineOrder = Transcribe | Think | Speak
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """What all calls share: ears, wits and a voice."""
-
-    recognizer: Recognizer
-    rules: Rules
-    voice: Voice
-
 
 class Call:
     """``answer`` first, then ``run`` until the call is over."""
@@ -84,20 +58,17 @@ class Call:
         strict_lite: bool = False,
     ) -> None:
         self.call_id = call_id
-        self._engines = engines
+        self._voice = engines.voice
         self._connect_timeout = connect_timeout
         self._strict_lite = strict_lite
-        self._dialogue = Dialogue(session, call_id.removeprefix("rtc_"))
+        self._dialogue = Dialogue(session, call_id.removeprefix("rtc_"), foreign=InputAppend)
+        self._performer = Performer(call_id, self._dialogue, engines, self)
         self._mouth = Mouth(on_started=self._playback_started, on_drained=self._playback_drained)
-        self._ear = Ear()
-        self._speech_from = 0  # ms, of the speech that is going on
         self._peer: RTCPeerConnection = new_peer_connection()
         self._channel: EventChannel | None = None
         self._track: MediaStreamTrack | None = None
         self._is_audible = False  # whether the caller wants to hear anything
-        self._tasks: asyncio.TaskGroup | None = None
         self._opened = asyncio.Event()
-        self._over = asyncio.Event()
 
     async def answer(self, offer: str) -> str:
         """The SDP answer. Raises what aiortc raises on an offer that it does not like (SDP_ERRORS)."""
@@ -124,22 +95,16 @@ class Call:
     async def run(self) -> None:
         """Serve the call until it is over; releases everything."""
         try:
-            async with asyncio.TaskGroup() as self._tasks:
-                self._tasks.create_task(self._listen(), name=f"{self.call_id}-ear")
-                self._tasks.create_task(self._await_open(), name=f"{self.call_id}-watchdog")
-                await self._over.wait()
-                raise _Over
-        except* _Over:
-            pass
+            await self._performer.run({"ear": self._listen, "watchdog": self._await_open})
         finally:
             await self.close()
 
     def hang_up(self) -> None:
-        self._over.set()
+        self._performer.stop()
 
     async def close(self) -> None:
         """Release the peer connection. May be called twice."""
-        self._over.set()
+        self._performer.stop()
         await close_peer(self._peer, within=CLOSE_TIMEOUT)
         log.info("- %s is over", self.call_id)
 
@@ -155,10 +120,10 @@ class Call:
                 log.warning("x a data channel called %r is ignored", channel.label)
                 return
             self._channel = EventChannel(channel)
-            on_message(channel, self._receive)
+            on_message(channel, self._performer.receive)
             channel.on("close", self.hang_up)
             self._opened.set()
-            self._perform(self._dialogue.opened())
+            self._performer.open()
 
         @peer.on("connectionstatechange")
         def _state_changed() -> None:
@@ -183,105 +148,38 @@ class Call:
             return
         # One item of a serving loop: a call that has gone deaf is over, the others are not.
         try:
-            await read_track(self._track, self._hear, self._miss)
+            await read_track(self._track, self._performer.hear, self._performer.miss)
         except Exception:
             log.exception("x %s: the ear failed", self.call_id)
             self.hang_up()
 
-    # Facts
-
-    def _receive(self, message: str | bytes) -> None:
-        self._perform(self._dialogue.receive(message, now_ms=self._ear.now_ms, heard_ms=self._mouth.said_ms))
-
-    def _hear(self, frame: AudioFrame) -> None:
-        self._tell_of_speech(self._ear.hear(frame))
-
-    def _miss(self, gap_ms: float) -> None:
-        self._tell_of_speech(self._ear.miss(gap_ms))
-
-    def _tell_of_speech(self, events: list[SpeechStarted | SpeechStopped]) -> None:
-        for event in events:
-            match event:
-                case SpeechStarted(start_ms):
-                    self._speech_from = start_ms
-                    self._perform(self._dialogue.speech_started(start_ms, heard_ms=self._mouth.said_ms))
-                case SpeechStopped(end_ms):
-                    self._perform(self._dialogue.speech_stopped(self._speech_from, end_ms))
-
     def _playback_started(self, response_id: str) -> None:
-        self._perform(self._dialogue.playback_started(response_id))
+        self._performer.perform(self._dialogue.playback_started(response_id))
 
     def _playback_drained(self, response_id: str) -> None:
-        self._perform(self._dialogue.playback_drained(response_id))
+        self._performer.perform(self._dialogue.playback_drained(response_id))
 
-    # Orders
+    # The performer's outlet
 
-    def _perform(self, orders: list[Order]) -> None:
-        if self._over.is_set():
-            return
-        for order in orders:
-            match order:
-                case Emit(event):
-                    if self._channel is not None:
-                        self._channel.send(event)
-                case Transcribe(_, start_ms, end_ms):
-                    # Cut now: the client may clear the input before the recognizer begins.
-                    self._engage(order, self._transcribe(order, self._ear.cut(start_ms, end_ms)))
-                case Think():
-                    self._engage(order, self._think(order))
-                case Speak():
-                    self._engage(order, self._speak(order))
-                case Hush(response_id):
-                    self._mouth.hush(response_id)
-                case Detect(threshold, prefix_ms, silence_ms):
-                    self._ear.detect(threshold=threshold, prefix_padding_ms=prefix_ms, silence_duration_ms=silence_ms)
-                case DetectNothing():
-                    self._ear.detect_nothing()
-                case ClearInput():
-                    self._ear.clear()
-                case _:
-                    assert_never(order)
+    @property
+    def heard_ms(self) -> int:
+        return self._mouth.said_ms
 
-    def _engage(self, order: _EngineOrder, work: Coroutine[Any, Any, list[Order]]) -> None:
-        assert self._tasks is not None  # tracks and channels come after the answer, when run() is on its way
-        self._tasks.create_task(self._feed_back(order, work), name=f"{self.call_id}-work")
+    def send(self, event: dict[str, Any]) -> None:
+        if self._channel is not None:
+            self._channel.send(event)
 
-    async def _feed_back(self, order: _EngineOrder, work: Coroutine[Any, Any, list[Order]]) -> None:
-        # One item of a serving loop: an engine's mistake must not end the call.
-        try:
-            orders = await work
-        except Exception:
-            log.exception("x %s: an engine failed", self.call_id)
-            orders = self._without(order)
-        self._perform(orders)
-
-    def _without(self, order: _EngineOrder) -> list[Order]:
-        """What follows when the engine did not do it."""
-        if isinstance(order, Transcribe):
-            return self._dialogue.transcribed(order.item_id, None, seconds=0.0)
-        return self._dialogue.failed(order.response_id)
-
-    async def _transcribe(self, order: Transcribe, sound: AudioFrame) -> list[Order]:
-        heard = await asyncio.to_thread(self._engines.recognizer.hear, sound.samples, sound.rate)
-        return self._dialogue.transcribed(order.item_id, heard.text, seconds=sound.samples.size / sound.rate)
-
-    async def _think(self, order: Think) -> list[Order]:
-        rules = self._engines.rules
-        reply = rules.after_tools(order.results) if order.results else rules.answer(order.heard, tools=order.tools)
-        return self._dialogue.replied(order.response_id, reply)
-
-    async def _speak(self, order: Speak) -> list[Order]:
+    async def speak(self, order: Speak) -> list[Order]:
         """Without a listener the words alone are said."""
         await self._mouth.room()
         sound = AudioFrame(silence(0), SAMPLE_RATE)
         if self._is_audible and self._dialogue.awaits(order.response_id):
-            sound = await self._engines.voice.speak(order.text, voice=order.voice, speed=order.speed)
+            sound = await self._voice.speak(order.text, voice=order.voice, speed=order.speed)
         if not self._dialogue.awaits(order.response_id):
             return []
         self._mouth.say(order.response_id, sound)
         milliseconds = -(-sound.samples.size * 1000 // sound.rate)
         return self._dialogue.sentence_queued(order.response_id, order.text, ms=milliseconds)
 
-
-class _Over(Exception):
-    """Ends the task group of a call."""
+    def hush(self, response_id: str) -> None:
+        self._mouth.hush(response_id)

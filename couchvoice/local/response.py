@@ -93,7 +93,7 @@ class Response:
         kind = "response.output_audio_transcript.delta" if self.session.speaks else "response.output_text.delta"
         for word in _WORD.findall(sentence):
             self._spoken += word
-            self._emit(kind, **self._place(), delta=word)
+            self._emit(kind, **self.place(), delta=word)
 
     def cancel(self, reason: str) -> None:
         """``reason`` is turn_detected or client_cancelled."""
@@ -127,10 +127,10 @@ class Response:
         }
         self._spoken = ""
         self._add(self._message)
-        self._emit("response.content_part.added", **self._place(), part=self._part())
+        self._emit("response.content_part.added", **self.place(), part=self._part())
 
     def _end_message(self, status: str) -> None:
-        message, place = self._message, self._place()
+        message, place = self._message, self.place()
         assert message is not None  # both callers have looked
         if self.session.speaks:
             self._emit("response.output_audio.done", **place)
@@ -178,7 +178,8 @@ class Response:
     def _slot(self, item: ItemDict) -> dict[str, Any]:
         return {"response_id": self.id, "output_index": self._output.index(item)}
 
-    def _place(self) -> dict[str, Any]:
+    def place(self) -> dict[str, Any]:
+        """The ids that say where in the response the present message is."""
         assert self._message is not None  # only between _begin_message and _end_message
         return self._slot(self._message) | {"item_id": self._message["id"], "content_index": 0}
 

@@ -93,6 +93,16 @@ class SessionObject:
         return self._config["audio"]["input"].get("transcription") is not None
 
     @property
+    def input_format(self) -> str:
+        """What the client appends."""
+        return str(self._config["audio"]["input"]["format"]["type"])
+
+    @property
+    def output_format(self) -> str:
+        """What the client is sent."""
+        return str(self._config["audio"]["output"]["format"]["type"])
+
+    @property
     def modalities(self) -> list[str]:
         return list(self._config["output_modalities"])
 

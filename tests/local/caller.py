@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
 from couchvoice.audio.pacing import Pace
 from couchvoice.local.app import RealtimeApp
-from couchvoice.local.peer import Engines
+from couchvoice.local.engines import Engines
 from couchvoice.local.recordings import KnownRecordings, Recording, load_recordings
 from couchvoice.local.replies import Rules
 from couchvoice.local.resample import resample

@@ -10,15 +10,18 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from couchvoice.local.client_event import InputAppend, OutputClear
 from couchvoice.local.dialogue import Dialogue
 from couchvoice.local.orders import Emit, Hush, Order, Speak, Think, Transcribe
 from couchvoice.local.replies import Call, Reply, Say, ToolResult
 from couchvoice.local.session_object import SessionObject
-from tests.local.wire import Event, SessionJudge
+from couchvoice.local.wire_audio import CHUNK_MS
+from tests.local.wire import WEBRTC_LACKS, WEBSOCKET_LACKS, Event, SessionJudge
 
 KEY = "key"
 EXPIRES_AT = 2_000_000_000.0
 SENTENCE_MS = 1000
+CHUNK = "AAA="  # base64 of a sample
 TRANSCRIBES = {"audio": {"input": {"transcription": {"model": "gpt-transcribe"}}}}
 TOOLS: list[dict[str, Any]] = [
     {"type": "function", "name": "show_memory_status", "description": "", "parameters": {"type": "object"}},
@@ -39,12 +42,21 @@ Kind = TypeVar("Kind")
 
 
 class Stage:
-    """``events`` is all that was emitted; ``orders`` what no engine has done yet."""
+    """``events`` is all that was emitted; ``orders`` what no engine has done yet.
 
-    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+    ``foreign`` is what the transport has not: InputAppend for WebRTC, OutputClear for WebSocket.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any] | None = None,
+        *,
+        foreign: type[InputAppend] | type[OutputClear] = InputAppend,
+    ) -> None:
         config = TRANSCRIBES | {"tools": TOOLS} | dict(config or {})
-        self.dialogue = Dialogue(SessionObject("sess_1", config, EXPIRES_AT), KEY)
-        self.judge = SessionJudge()
+        self.dialogue = Dialogue(SessionObject("sess_1", config, EXPIRES_AT), KEY, foreign=foreign)
+        self._sends_sound = foreign is OutputClear
+        self.judge = SessionJudge(lacks=WEBSOCKET_LACKS if self._sends_sound else WEBRTC_LACKS)
         self.events: list[Event] = []
         self.orders: list[Order] = []
         self.queued: list[str] = []  # responses that have sound in the mouth, in order
@@ -113,8 +125,11 @@ class Stage:
         return self.take(self.dialogue.replied(order.response_id, reply))
 
     def synthesize(self, ms: int = SENTENCE_MS) -> list[Event]:
-        """One sentence goes into the queue, as in the peer: not if its response is over."""
+        """One sentence goes into the queue, or out, as in the sessions: not if its response is over."""
         order = self._do(Speak)
+        if self._sends_sound:
+            chunks = [CHUNK] * -(-ms // CHUNK_MS)
+            return self.take(self.dialogue.sentence_sent(order.response_id, order.text, chunks, ms=ms))
         if not self.dialogue.awaits(order.response_id):
             return []
         if ms and order.response_id not in self.queued:

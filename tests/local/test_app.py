@@ -187,10 +187,76 @@ async def test_an_offer_is_answered_with_sdp_and_the_place_of_the_call(offer: st
     assert "a=candidate" in response.text
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "", "multipart/mixed; boundary=x"])
 async def test_another_content_type_is_refused(http: httpx.AsyncClient, offer: str, content_type: str) -> None:
     response = await http.post("/calls", content=offer, headers={"Content-Type": content_type})
     assert error_of(response, 415)["code"] == "unsupported_content_type"
+
+
+def form(**parts: str) -> dict[str, Any]:
+    """What httpx makes a multipart body of, without file names, as the openai package does."""
+    types = {"sdp": "application/sdp", "session": "application/json"}
+    return {"files": {name: (None, text, types.get(name, "text/plain")) for name, text in parts.items()}}
+
+
+@pytest.mark.row("A2", "O5")
+@pytest.mark.parametrize("holds_secret", [False, True])
+async def test_an_offer_may_bring_its_session(holds_secret: bool) -> None:
+    """What a secret was minted with stays."""
+    session = '{"type": "realtime", "instructions": "\u00e9", "audio": {"output": {"voice": "ash"}}}'
+    async with served() as http:
+        token = await minted(http, {"instructions": "bound"}) if holds_secret else KEY
+        caller = Caller()
+        body = form(sdp=await caller.offer(), session=session)
+        response = await http.post("/calls", headers=bearer(token), **body)
+        assert response.status_code == 201
+        await caller.accept(response.text)
+        shown = (await caller.wait_for("session.created"))["session"]
+        assert shown["audio"]["output"]["voice"] == "ash"
+        assert shown["instructions"] == ("bound" if holds_secret else "\u00e9")
+        await caller.close()
+
+
+NESTED = b"".join(b"--x\r\nContent-Type: multipart/form-data; boundary=x%d\r\n\r\n" % depth for depth in range(4000))
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "invalid_form"),
+        (b"\x00\xff" * 1000, "invalid_form"),
+        (b"--x\r\n\r\nv=0\r\n--x--\r\n", "invalid_form"),
+        (NESTED, "invalid_form"),
+        (b'--x\r\nContent-Disposition: form-data; name="session"\r\n\r\n{}\r\n--x--', "missing_required_parameter"),
+        (b'--x\r\nContent-Disposition: form-data; name="sdp"\r\n\r\nv=0\r\n--x--', "invalid_offer"),
+        (b"x" * (MEGABYTE + MAX_OFFER + 1), "body_too_large"),
+    ],
+    ids=lambda value: repr(value[:40]),
+)
+async def test_a_form_that_is_no_offer_is_refused(http: httpx.AsyncClient, body: bytes, code: str) -> None:
+    response = await http.post("/calls", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert error_of(response, 400)["code"] == code
+
+
+@pytest.mark.parametrize(("session", "code"), [("{", "invalid_json"), ('{"voice": "ash"}', "unknown_parameter")])
+async def test_an_offer_with_a_session_that_is_none_is_refused(
+    http: httpx.AsyncClient, offer: str, session: str, code: str
+) -> None:
+    assert error_of(await http.post("/calls", **form(sdp=offer, session=session)), 400)["code"] == code
+
+
+@pytest.mark.row("O6")
+async def test_azures_paths_and_key_lead_to_the_same_server(offer: str) -> None:
+    async with served(api_key=CANARY) as http:
+        base, headers = "http://localhost/openai/v1/realtime", {"api-key": CANARY, "Authorization": ""}
+        secret = (await http.post(f"{base}/client_secrets", headers=headers)).json()["value"]
+        called = await http.post(f"{base}/calls", content=offer, headers=SDP | bearer(secret))
+        assert called.status_code == 201
+        place = called.headers["location"]
+        assert place.startswith("/openai/v1/realtime/calls/rtc_")
+        assert (await http.post(f"http://localhost{place}/hangup", headers=headers)).status_code == 200
+        refused = await http.post(f"{base}/client_secrets", headers={"api-key": "wrong", "Authorization": ""})
+        assert error_of(refused, 401)["code"] == "invalid_api_key"
 
 
 @pytest.mark.parametrize(

@@ -398,7 +398,7 @@ def test_what_was_cleared_is_not_committed() -> None:
     stage.clock = 2000
     stage.send("input_audio_buffer.clear")
     assert stage.pending(ClearInput)
-    stage.clock = 2099
+    stage.clock = 2097  # the resampler may hold back 2 ms of a tenth of a second
     assert stage.refusal("input_audio_buffer.commit")["code"] == "input_audio_buffer_commit_empty"
     stage.clock = 2100
     stage.send("input_audio_buffer.commit")

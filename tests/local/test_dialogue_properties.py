@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from couchvoice.local.client_event import InputAppend, OutputClear
 from couchvoice.local.orders import Detect, Speak, Think, Transcribe
 from couchvoice.local.replies import Call, Reply, Say
 from tests.local.staged import GREETING, MEMORY, STORY, TOOLS, Stage
@@ -63,6 +64,10 @@ class AnyTalk(RuleBasedStateMachine):
         super().__init__()
         self.stage = Stage()
 
+    @initialize(foreign=st.sampled_from([InputAppend, OutputClear]))
+    def a_transport_is_chosen(self, foreign: type[InputAppend] | type[OutputClear]) -> None:
+        self.stage = Stage(foreign=foreign)
+
     # The client
 
     @rule(draw=st.data(), kind=st.sampled_from(KINDS))
@@ -88,6 +93,7 @@ class AnyTalk(RuleBasedStateMachine):
             "item": self._item(draw),
             "previous_item_id": draw.draw(st.sampled_from([None, "root", *items])),
             "item_id": draw.draw(st.sampled_from([*items, "nobody"])),
+            "audio": draw.draw(st.sampled_from(["AAAA", "", "AA==", "A"])),
             "audio_end_ms": draw.draw(MILLISECONDS),
             "heard_ms": draw.draw(MILLISECONDS),
         }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from couchvoice.local.client_event import InputAppend, OutputClear
 from couchvoice.local.orders import Speak, Think, Transcribe
 from tests.local.staged import MEMORY, STORY, Stage
 
@@ -110,8 +111,8 @@ def finish(stage: Stage) -> None:
     assert stage.judge.sounding is None
 
 
-def turn_with(*interjections: Move, moment: int) -> None:
-    stage = Stage()
+def turn_with(*interjections: Move, moment: int, foreign: type[InputAppend] | type[OutputClear] = InputAppend) -> None:
+    stage = Stage(foreign=foreign)
     for move in (*TURN[:moment], *interjections, *TURN[moment:]):
         move(stage)
     finish(stage)
@@ -121,6 +122,13 @@ def turn_with(*interjections: Move, moment: int) -> None:
 def test_an_interjection_at_any_moment_leaves_nothing_open(name: str) -> None:
     for moment in range(len(TURN)):
         turn_with(INTERJECTIONS[name], moment=moment)
+
+
+@pytest.mark.row("O6")
+@pytest.mark.parametrize("name", INTERJECTIONS)
+def test_an_interjection_leaves_nothing_open_where_sound_is_sent(name: str) -> None:
+    for moment in range(len(TURN)):
+        turn_with(INTERJECTIONS[name], moment=moment, foreign=OutputClear)
 
 
 @pytest.mark.parametrize("first", INTERJECTIONS)

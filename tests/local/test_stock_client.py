@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import numpy as np
 import openai
 import pytest
-import uvicorn
 from openai import AsyncOpenAI
+from openai.resources.realtime.realtime import AsyncRealtimeConnection
+from openai.types.realtime import RealtimeServerEvent
 
-from couchvoice.local.app import RealtimeApp
-from tests.local.caller import Caller, engines
-from tests.patience import until
+from couchvoice.audio.frames import base64_from_pcm16, silence
+from tests.local.caller import WAIT, Caller, known
+from tests.local.serving import listening
+from tests.local.socket_caller import PAUSE, RATE, STEP, spoken
+from tests.local.wire import WEBSOCKET_LACKS, check_session
 
 KEY = "sk-of-the-test"
 
 
 @asynccontextmanager
 async def stock_client() -> AsyncIterator[AsyncOpenAI]:
-    """uvicorn on a port of its own."""
-    app = RealtimeApp(engines(), api_key=KEY)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app.asgi, log_level="warning", lifespan="on"))
-        serving = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
-        await until(lambda: server.started)
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        try:
-            async with AsyncOpenAI(base_url=url, api_key=KEY, max_retries=0) as client:
-                yield client
-        finally:
-            server.should_exit = True
-            await serving
+    async with (
+        listening(api_key=KEY) as place,
+        AsyncOpenAI(base_url=f"http://{place}/v1", api_key=KEY, max_retries=0) as client,
+    ):
+        yield client
+
+
+async def until_done(connection: AsyncRealtimeConnection) -> list[RealtimeServerEvent]:
+    """All events up to the end of a response."""
+    events = []
+    async with asyncio.timeout(WAIT):
+        async for event in connection:
+            events.append(event)
+            if event.type == "rate_limits.updated":
+                break
+    check_session([event.to_dict() for event in events], lacks=WEBSOCKET_LACKS)
+    return events
 
 
 @pytest.mark.row("A2", "C3", "O5")
@@ -59,6 +67,18 @@ async def test_the_sdk_mints_a_secret_calls_with_it_and_hangs_up() -> None:
         await caller.close()
 
 
+@pytest.mark.row("A2", "O5")
+async def test_the_sdk_calls_with_a_session_of_its_own() -> None:
+    async with stock_client() as client:
+        caller = Caller()
+        answer = await client.realtime.calls.create(
+            sdp=await caller.offer(), session={"type": "realtime", "instructions": "be brief"}
+        )
+        await caller.accept(answer.text)
+        assert (await caller.wait_for("session.created"))["session"]["instructions"] == "be brief"
+        await caller.close()
+
+
 @pytest.mark.row("C3")
 async def test_the_sdk_understands_the_refusals() -> None:
     async with stock_client() as client:
@@ -74,9 +94,46 @@ async def test_the_sdk_understands_the_refusals() -> None:
         assert unknown.value.code == "call_not_found"
 
 
-async def test_a_session_beside_the_offer_is_not_taken_yet() -> None:
-    """The SDK then sends multipart, which this server will take together with the WebSocket."""
+@pytest.mark.row("O6")
+async def test_the_sdk_holds_a_voice_turn_over_websocket() -> None:
+    greeting = known("first-talk")[0]
+    async with stock_client() as client, client.realtime.connect(model="gpt-realtime") as connection:
+        await connection.session.update(
+            session={"type": "realtime", "audio": {"input": {"transcription": {"model": "gpt-transcribe"}}}}
+        )
+        samples = np.concatenate([spoken(greeting), silence(PAUSE)])
+        for start in range(0, samples.size, STEP):
+            await connection.input_audio_buffer.append(audio=base64_from_pcm16(samples[start : start + STEP]))
+        events = await until_done(connection)
+    heard = [e.transcript for e in events if e.type == "conversation.item.input_audio_transcription.completed"]
+    assert heard == [greeting.text]
+    said = "".join(e.delta for e in events if e.type == "response.output_audio_transcript.delta")
+    assert said.startswith("Yes, I can hear you well.")
+    sound = b"".join(base64.b64decode(e.delta) for e in events if e.type == "response.output_audio.delta")
+    assert len(sound) / 2 > RATE
+    assert events[0].type == "session.created"
+    assert events[0].session.model == "gpt-realtime"
+
+
+@pytest.mark.row("O6", "E8")
+async def test_the_sdk_holds_a_text_turn_over_websocket() -> None:
+    async with stock_client() as client, client.realtime.connect(model="gpt-realtime") as connection:
+        await connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
+        await connection.conversation.item.create(
+            item={
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": "Thank you very much."}],
+            }
+        )
+        await connection.response.create()
+        events = await until_done(connection)
+    assert [e.text for e in events if e.type == "response.output_text.done"] == ["You are welcome."]
+
+
+@pytest.mark.row("C3", "O6")
+async def test_the_sdk_is_told_that_its_key_is_none() -> None:
     async with stock_client() as client:
-        with pytest.raises(openai.APIStatusError) as refused:
-            await client.realtime.calls.create(sdp="v=0\r\n", session={"type": "realtime"})
-        assert (refused.value.status_code, refused.value.code) == (415, "unsupported_content_type")
+        stranger = client.with_options(api_key="ek_of_nobody")
+        with pytest.raises(Exception, match="401"):
+            await stranger.realtime.connect(model="gpt-realtime").enter()

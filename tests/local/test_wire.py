@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from couchvoice.local.client_event import InputAppend, OutputClear
 from tests.local.staged import MEMORY, STORY, Stage
-from tests.local.wire import Event, check_session, validate
+from tests.local.wire import WEBRTC_LACKS, WEBSOCKET_LACKS, Event, check_session, validate
 
 # What a session may lack: nothing depends on them.
 OPTIONAL = {
@@ -86,3 +87,12 @@ def test_an_event_that_openais_types_refuse_is_noticed(kind: str, change: dict[s
     validate(event)
     with pytest.raises(ValidationError):
         validate(event | change)
+
+
+@pytest.mark.parametrize(("lacks", "kind"), [(WEBRTC_LACKS, OutputClear), (WEBSOCKET_LACKS, InputAppend)])
+def test_an_event_of_the_other_transport_is_noticed(lacks: str, kind: type[InputAppend] | type[OutputClear]) -> None:
+    stage = Stage(foreign=kind)
+    stage.say(STORY)
+    stage.answer()
+    with pytest.raises(AssertionError, match="not on this transport"):
+        check_session(stage.events, lacks=lacks)

@@ -16,6 +16,10 @@ from pydantic import TypeAdapter
 
 Event = dict[str, Any]
 
+# Which events a transport does not have: each takes sound its own way.
+WEBRTC_LACKS = "response.output_audio.delta"
+WEBSOCKET_LACKS = "output_audio_buffer."
+
 _MESSAGE_ENDS = (
     ["response.output_audio.done", "response.output_audio_transcript.done", "response.content_part.done"],
     ["response.output_text.done", "response.content_part.done"],
@@ -38,9 +42,9 @@ def validate(event: Event) -> None:
         _accepted.add(text)
 
 
-def check_session(events: Iterable[Event]) -> SessionJudge:
+def check_session(events: Iterable[Event], *, lacks: str = WEBRTC_LACKS) -> SessionJudge:
     """A whole session, to its last event: nothing may be left open but what still sounds."""
-    judge = SessionJudge()
+    judge = SessionJudge(lacks=lacks)
     for event in events:
         judge.see(event)
     judge.end()
@@ -50,7 +54,8 @@ def check_session(events: Iterable[Event]) -> SessionJudge:
 class SessionJudge:
     """``see`` each event as it comes; raises AssertionError at the first that is out of place."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lacks: str = WEBRTC_LACKS) -> None:
+        self._lacks = lacks
         self.items: list[str] = []  # the conversation, in order
         self.sounding: str | None = None
         self.response: _Response | None = None
@@ -68,6 +73,7 @@ class SessionJudge:
         assert self._seen or event["type"] == "session.created", f"the first event is no session.created: {event}"
         self._seen.add(event["event_id"])
         kind: str = event["type"]
+        assert not kind.startswith(self._lacks), f"not on this transport: {kind}"
         due, self._due = self._due, None
         assert due in (None, (kind, _item_id(event))), f"{due} must come next, but this comes: {event}"
         if kind.startswith("response."):
@@ -185,7 +191,10 @@ class _Response:
         assert event["item_id"] == self._open["id"], f"{kind} of another item"
         if kind.endswith(".delta"):
             assert self._trail in (["response.content_part.added"], []), "a delta after its done"
-            self._text += event["delta"]
+            if kind == "response.output_audio.delta":
+                assert self._open["type"] == "message", f"{kind} in a {self._open['type']}"
+            else:
+                self._text += event["delta"]
         else:
             self._trail.append(kind)
             self._see_text(kind, event)

@@ -1,0 +1,182 @@
+"""The performer: does what a dialogue orders, on either transport, and feeds back what came of it.
+
+    resource            acquired        released
+    companions (tasks)  run()           with the task group of run()
+    work (tasks)        orders          with the task group of run()
+
+Not how events and sound travel: that is the outlet's. Law: the dialogue decides, this performs, in order and without
+waiting; an engine that fails is told to the dialogue and ends nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol, assert_never
+
+from couchvoice.audio.frames import AudioFrame
+from couchvoice.local.detector import SpeechStarted, SpeechStopped
+from couchvoice.local.dialogue import Dialogue
+from couchvoice.local.ear import Ear
+from couchvoice.local.engines import Engines
+from couchvoice.local.orders import (
+    ClearInput,
+    Detect,
+    DetectNothing,
+    Emit,
+    Hear,
+    Hush,
+    Order,
+    Speak,
+    Think,
+    Transcribe,
+)
+
+log = logging.getLogger("couchvoice.local.performer")
+
+HEARD_AT_ONCE = 100  # ms of appended sound between two looks at the other sessions
+
+_EngineOrder = Transcribe | Think | Speak
+
+
+class Outlet(Protocol):
+    """How events and sound leave."""
+
+    @property
+    def heard_ms(self) -> int:
+        """How much has gone out of the response that was heard last."""
+
+    def send(self, event: dict[str, Any]) -> None:
+        """Never raises."""
+
+    async def speak(self, order: Speak) -> list[Order]:
+        """Synthesize a sentence, put it on its way, and tell the dialogue, unless its response is over by then."""
+
+    def hush(self, response_id: str) -> None:
+        """Throw away what is queued to be played of a response."""
+
+
+class Performer:
+    """``run`` it; then facts may come. ``name`` is for the log and the tasks."""
+
+    def __init__(self, name: str, dialogue: Dialogue, engines: Engines, outlet: Outlet) -> None:
+        self._name = name
+        self._dialogue = dialogue
+        self._engines = engines
+        self._outlet = outlet
+        self._ear = Ear()
+        self._speech_from = 0  # ms, of the speech that is going on
+        self._appended: deque[AudioFrame] = deque()  # and not yet heard
+        self._tasks: asyncio.TaskGroup | None = None
+        self._over = asyncio.Event()
+
+    async def run(self, companions: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]) -> None:
+        """Until ``stop``. The companions, by name, live as long as this does."""
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                for name, companion in companions.items():
+                    self._tasks.create_task(companion(), name=f"{self._name}-{name}")
+                await self._over.wait()
+                raise _Over
+        except* _Over:
+            pass
+
+    def stop(self) -> None:
+        """From now on nothing is performed. May be called twice."""
+        self._over.set()
+
+    # Facts
+
+    def open(self) -> None:
+        """The client can be reached."""
+        self.perform(self._dialogue.opened())
+
+    def receive(self, message: str | bytes) -> None:
+        self.perform(self._dialogue.receive(message, now_ms=self._ear.now_ms, heard_ms=self._outlet.heard_ms))
+
+    def hear(self, frame: AudioFrame) -> None:
+        self._tell_of_speech(self._ear.hear(frame))
+
+    def miss(self, gap_ms: float) -> None:
+        self._tell_of_speech(self._ear.miss(gap_ms))
+
+    async def hear_appended(self) -> None:
+        """Catch up with what the client has appended; minutes of it must not keep other sessions waiting."""
+        while self._appended:
+            frame = self._appended.popleft()
+            step = frame.rate * HEARD_AT_ONCE // 1000
+            for start in range(0, frame.samples.size, step):
+                self.hear(AudioFrame(frame.samples[start : start + step], frame.rate))
+                await asyncio.sleep(0)
+
+    def _tell_of_speech(self, events: list[SpeechStarted | SpeechStopped]) -> None:
+        for event in events:
+            match event:
+                case SpeechStarted(start_ms):
+                    self._speech_from = start_ms
+                    self.perform(self._dialogue.speech_started(start_ms, heard_ms=self._outlet.heard_ms))
+                case SpeechStopped(end_ms):
+                    self.perform(self._dialogue.speech_stopped(self._speech_from, end_ms))
+
+    # Orders
+
+    def perform(self, orders: list[Order]) -> None:
+        if self._over.is_set():
+            return
+        for order in orders:
+            match order:
+                case Emit(event):
+                    self._outlet.send(event)
+                case Hear(frame):
+                    self._appended.append(frame)
+                case Transcribe(_, start_ms, end_ms):
+                    # Cut now: the client may clear the input before the recognizer begins.
+                    self._engage(order, self._transcribe(order, self._ear.cut(start_ms, end_ms)))
+                case Think():
+                    self._engage(order, self._think(order))
+                case Speak():
+                    self._engage(order, self._outlet.speak(order))
+                case Hush(response_id):
+                    self._outlet.hush(response_id)
+                case Detect(threshold, prefix_ms, silence_ms):
+                    self._ear.detect(threshold=threshold, prefix_padding_ms=prefix_ms, silence_duration_ms=silence_ms)
+                case DetectNothing():
+                    self._ear.detect_nothing()
+                case ClearInput():
+                    self._ear.clear()
+                case _:
+                    assert_never(order)
+
+    def _engage(self, order: _EngineOrder, work: Coroutine[Any, Any, list[Order]]) -> None:
+        assert self._tasks is not None  # no fact comes before run()
+        self._tasks.create_task(self._feed_back(order, work), name=f"{self._name}-work")
+
+    async def _feed_back(self, order: _EngineOrder, work: Coroutine[Any, Any, list[Order]]) -> None:
+        # One item of a serving loop: an engine's mistake must not end the session.
+        try:
+            orders = await work
+        except Exception:
+            log.exception("x %s: an engine failed", self._name)
+            orders = self._without(order)
+        self.perform(orders)
+
+    def _without(self, order: _EngineOrder) -> list[Order]:
+        """What follows when the engine did not do it."""
+        if isinstance(order, Transcribe):
+            return self._dialogue.transcribed(order.item_id, None, seconds=0.0)
+        return self._dialogue.failed(order.response_id)
+
+    async def _transcribe(self, order: Transcribe, sound: AudioFrame) -> list[Order]:
+        heard = await asyncio.to_thread(self._engines.recognizer.hear, sound.samples, sound.rate)
+        return self._dialogue.transcribed(order.item_id, heard.text, seconds=sound.samples.size / sound.rate)
+
+    async def _think(self, order: Think) -> list[Order]:
+        rules = self._engines.rules
+        reply = rules.after_tools(order.results) if order.results else rules.answer(order.heard, tools=order.tools)
+        return self._dialogue.replied(order.response_id, reply)
+
+
+class _Over(Exception):
+    """Ends the task group of a session."""

@@ -1,0 +1,31 @@
+"""The served application on a port of its own: uvicorn, as ``couchvoice serve realtime`` runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+
+from couchvoice.local.app import RealtimeApp
+from couchvoice.local.engines import Engines
+from tests.local.caller import engines
+from tests.patience import until
+
+
+@asynccontextmanager
+async def listening(parts: Engines | None = None, **options: Any) -> AsyncIterator[str]:
+    """Host and port."""
+    app = RealtimeApp(parts or engines(), **options)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app.asgi, log_level="warning", lifespan="on"))
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
+        await until(lambda: server.started)
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
