@@ -1,14 +1,23 @@
 """Wire models of the backend's four endpoints, shared by the client and our backend.
 
 Law: requests are strict (an unknown field or a wrong type is refused), replies are lenient (a backend that is
-not ours may add fields and leave out whatever has a default here).
+not ours may add fields; what has a default here may be missing, or of no use).
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 SESSION_PATH = "/api/voice/realtime/session"
 TOOLS_PATH = "/api/voice/realtime/tools"
@@ -31,6 +40,18 @@ class _Request(BaseModel):
 
 class _Reply(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _default_for_unusable(cls, value: object, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        try:
+            return validate(value)
+        except ValidationError:
+            assert info.field_name is not None  # this validates fields
+            field = cls.model_fields[info.field_name]
+            if field.is_required():
+                raise
+            return field.get_default(call_default_factory=True, validated_data=info.data)
 
 
 class SessionRequest(_Request):

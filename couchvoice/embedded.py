@@ -62,8 +62,8 @@ async def new_realtime_app(
 ) -> Any:
     """The local Realtime server as an ASGI application with a lifespan. Raises ConfigError."""
     from couchvoice.local.app import RealtimeApp
-    from couchvoice.local.hearing import choose_recognizer
     from couchvoice.local.engines import Engines
+    from couchvoice.local.hearing import choose_recognizer
     from couchvoice.local.recordings import load_recordings
     from couchvoice.local.replies import Rules
     from couchvoice.local.voice import choose_voice

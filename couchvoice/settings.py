@@ -62,7 +62,7 @@ def load_settings(
 ) -> Settings:
     """Read the settings. Raises ConfigError for an unreadable file, an unknown name or an impossible value."""
     environ = os.environ if environ is None else environ
-    values: dict[str, object] = dict(_from_file(file or _default_file(environ)))
+    values: dict[str, object] = dict(_from_file(file or _named_file(environ)))
     values |= {name: environ[variable] for name, variable in _ENVIRONMENT.items() if environ.get(variable)}
     values |= {name: value for name, value in (options or {}).items() if value is not None}
     provider = values.get("provider")
@@ -74,11 +74,15 @@ def load_settings(
     return Settings(**values)  # type: ignore[arg-type]  # the names are checked in _from_file, the types by use
 
 
-def _from_file(path: Path) -> dict[str, str]:
+def _from_file(named: Path | None) -> dict[str, str]:
+    """Only the default file may be absent: who names one means it."""
+    path = named or _default_file()
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+    except FileNotFoundError as exc:
+        if named is None:
+            return {}
+        raise ConfigError(f"there is no settings file {path}: create it, or unset COUCHVOICE_CONFIG") from exc
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise ConfigError(f"cannot read the settings file {path}: {exc}") from exc
     known = {field.name for field in fields(Settings)} - {"openai_api_key"}
@@ -97,10 +101,15 @@ def _expanded(path: Path) -> Path:
         raise ConfigError(f"the state directory {path} names a user whom this machine does not know") from exc
 
 
-def _default_file(environ: Mapping[str, str]) -> Path:
+def _named_file(environ: Mapping[str, str]) -> Path | None:
+    name = environ.get("COUCHVOICE_CONFIG")
+    return Path(name) if name else None
+
+
+def _default_file() -> Path:
     import platformdirs
 
-    return Path(environ.get("COUCHVOICE_CONFIG") or platformdirs.user_config_path("couchvoice") / "config.toml")
+    return platformdirs.user_config_path("couchvoice") / "config.toml"
 
 
 def _default_state_dir() -> Path:

@@ -23,7 +23,7 @@ def settings_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if name.upper().startswith(_FOREIGN) and name != _KEPT:
             monkeypatch.delenv(name)
     monkeypatch.setenv("COUCHVOICE_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("COUCHVOICE_CONFIG", str(tmp_path / "none.toml"))
+    monkeypatch.setenv("COUCHVOICE_CONFIG", os.devnull)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -55,6 +55,35 @@ def test_the_minimal_reply_is_enough_and_unknown_fields_are_ignored(model: type[
     assert model.model_validate_json(json.dumps(body | {"colour": "red", "nested": {"a": [1]}}))
 
 
+UNUSABLE: list[tuple[type[BaseModel], str, object]] = [
+    (SessionReply, "expires_at", "2026-01-01T00:00:00Z"),
+    (SessionReply, "ice_servers", None),
+    (SessionReply, "ice_servers", [{"username": "without a URL"}]),
+    (SessionReply, "session_id", 17),
+    (SessionReply, "provider", {}),
+    (SessionReply, "session_config", None),
+    (TurnReply, "message_count", "many"),
+    (EndReply, "themes", None),
+]
+
+
+@pytest.mark.parametrize(("model", "name", "value"), UNUSABLE)
+def test_an_optional_field_of_no_use_falls_back_to_its_default(model: type[BaseModel], name: str, value: object):
+    minimal = dict(MINIMAL_REPLIES)[model]
+    reply = model.model_validate_json(json.dumps(minimal | {name: value}))
+    assert reply == model.model_validate(minimal)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [(SessionReply, "client_secret"), (ToolReply, "output"), (TurnReply, "recorded"), (EndReply, "finalized")],
+)
+@pytest.mark.parametrize("value", [None, ["x"]], ids=str)
+def test_a_required_field_of_no_use_refuses_the_reply(model: type[BaseModel], name: str, value: object):
+    with pytest.raises(ValidationError):
+        model.model_validate_json(json.dumps(dict(MINIMAL_REPLIES)[model] | {name: value}))
+
+
 @pytest.mark.parametrize("thread", ["", "   ", "x" * 201, 5, None, ["t"]])
 def test_a_thread_has_a_name_of_1_to_200_characters(thread: object):
     with pytest.raises(ValidationError):

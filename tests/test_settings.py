@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from couchvoice.settings import Settings, load_settings
 def load(
     options: dict[str, str | Path | None] | None = None, environ: dict[str, str] | None = None, file: Path | None = None
 ) -> Settings:
-    return load_settings(options, environ=environ or {}, file=file or Path("/nowhere/config.toml"))
+    return load_settings(options, environ=environ or {}, file=file or Path(os.devnull))
 
 
 def test_without_anything_the_defaults_hold():
@@ -72,6 +73,18 @@ def test_the_file_is_where_the_environment_says(tmp_path: Path):
     file = tmp_path / "mine.toml"
     file.write_text('log = "info"\n', encoding="utf-8")
     assert load_settings(environ={"COUCHVOICE_CONFIG": str(file)}).log == "info"
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path: Path):
+    missing = tmp_path / "none.toml"
+    with pytest.raises(ConfigError, match=f"no settings file {missing}"):
+        load_settings(environ={"COUCHVOICE_CONFIG": str(missing)})
+
+
+def test_the_default_file_may_be_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert load_settings(environ={}).log == "warning"
 
 
 @pytest.mark.parametrize(

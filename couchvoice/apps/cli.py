@@ -28,6 +28,10 @@ app = typer.Typer(
 serve_app = typer.Typer(help="The two ends of a talk as servers of their own.", no_args_is_help=True)
 app.add_typer(serve_app, name="serve")
 
+# contract.VOICES, whose import would make --help slow; a test compares them.
+_VOICES = "alloy, ash, ballad, cedar, coral, echo, marin, sage, shimmer, verse"
+_INTERRUPTED = 130  # the exit status of Ctrl-C
+
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -71,7 +75,9 @@ def talk(
     user: Annotated[str | None, typer.Option(help="User id for the backend.")] = None,
     memory: Annotated[Memory, typer.Option(help="Whether the backend keeps the turns.")] = Memory.incognito,
     demo: Annotated[bool, typer.Option("--demo", help="Let the shipped recording do the talking.")] = False,
-    voice: Annotated[str | None, typer.Option(help="The assistant's voice, such as marin or cedar.")] = None,
+    voice: Annotated[
+        str | None, typer.Option(help=f"The assistant's voice. Without --backend one of: {_VOICES}.")
+    ] = None,
     no_finalize: Annotated[
         bool, typer.Option("--no-finalize", help="Leave the thread open: no /end after the talk.")
     ] = False,
@@ -200,4 +206,7 @@ def _fail(error: CouchvoiceError) -> NoReturn:
 
 
 def main() -> None:
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:  # before a talk or a server listens to signals
+        sys.exit(_INTERRUPTED)

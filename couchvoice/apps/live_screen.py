@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from couchvoice.apps.plain_screen import sentence_of
-from couchvoice.apps.screen import clean
+from couchvoice.apps.screen import clean, sentence_of_problem
 from couchvoice.apps.tally import Summary
 from couchvoice.core.notices import (
     AssistantTranscript,
@@ -85,8 +85,8 @@ class LiveScreen:
                 self._console.print(Text(f"  ⚙ {clean(name)} {status} in {ms:.0f} ms", style="dim"))
             case Interrupted():
                 self._console.print(Text("  ✋ interrupted", style="dim"))
-            case Problem(code, message):
-                self._console.print(Text(f"  ! {clean(f'{message} ({code})')}", style="yellow"))
+            case Problem():
+                self._console.print(Text(f"  ! {clean(sentence_of_problem(notice))}", style="yellow"))
             case TurnRecorded(turn, _, False):
                 self._console.print(Text(f"  ! turn {turn.index} was not accepted by the backend", style="red"))
             case _:

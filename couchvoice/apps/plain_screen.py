@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from couchvoice.apps.screen import clean
+from couchvoice.apps.screen import clean, sentence_of_problem
 from couchvoice.apps.tally import Summary
 from couchvoice.core.notices import (
     AssistantTranscript,
@@ -45,8 +45,8 @@ class PlainScreen:
                 _say(f"tool: {name} {status} ({ms:.0f} ms)")
             case Interrupted():
                 _say("interrupted")
-            case Problem(code, message):
-                print(clean(f"problem: {message} ({code})"), file=sys.stderr, flush=True)
+            case Problem():
+                print(clean(f"problem: {sentence_of_problem(notice)}"), file=sys.stderr, flush=True)
             case TurnRecorded(turn, _, False):
                 _say(f"turn {turn.index} was not accepted by the backend")
             case _:

@@ -9,7 +9,7 @@ import unicodedata
 from typing import Protocol
 
 from couchvoice.apps.tally import Summary
-from couchvoice.core.notices import Notice
+from couchvoice.core.notices import Notice, Problem
 from couchvoice.errors import CouchvoiceError
 
 # Cf: bidi and other invisible marks; Cs: surrogates, which cannot be written.
@@ -28,6 +28,11 @@ class Screen(Protocol):
 
     def show_summary(self, summary: Summary) -> None:
         """The last thing."""
+
+
+def sentence_of_problem(problem: Problem) -> str:
+    """With its code, which some messages end with already."""
+    return problem.message if problem.code in problem.message else f"{problem.message} ({problem.code})"
 
 
 def clean(text: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ from couchvoice.settings import DEFAULT_REALTIME_PORT, Settings
 
 SHUTDOWN_TIMEOUT = 3  # seconds for requests that are being served
 
+_LOOPBACK = "127.0.0.1"
 _ANY_PORT = 0
 _BACKLOG = 128
 
@@ -44,11 +46,14 @@ async def serve_realtime(
 async def serve_backend(host: str, port: int, settings: Settings) -> None:
     """Until a signal comes. Starts the local server beside it when the provider is local and has no URL."""
     listener = _bind(host, port)
+    if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
+        print(f"warning: whoever reaches {host} can use this backend: it asks for no credentials", file=sys.stderr)
     servers = []
     realtime_url = settings.realtime_url
     if (settings.provider or "local") == "local" and realtime_url is None:
-        beside = _bind_if_free(host, DEFAULT_REALTIME_PORT if port else _ANY_PORT)
-        realtime_url = f"{_url(host, beside)}/v1"
+        # Without encryption a provider is reached on this machine only, wherever the backend listens.
+        beside = _bind_if_free(_LOOPBACK, DEFAULT_REALTIME_PORT if port else _ANY_PORT)
+        realtime_url = f"{_url(_LOOPBACK, beside)}/v1"
         servers.append(_Server(await new_realtime_app(), beside, on_ready=lambda: None))
         print(f"the local Realtime server is at {realtime_url}", file=sys.stderr, flush=True)
     backend = new_backend_app(settings, realtime_url=realtime_url)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import secrets
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -29,8 +30,9 @@ from couchvoice.audio.source import Source
 from couchvoice.audio.wav import WavSink, WavSource
 from couchvoice.client.endpoints import Endpoints
 from couchvoice.client.voice_session import VoiceSession
-from couchvoice.contract import MemoryMode, SessionRequest
-from couchvoice.errors import AudioDeviceError, ConfigError, CouchvoiceError, NotConnected
+from couchvoice.contract import VOICES, MemoryMode, SessionRequest
+from couchvoice.core.notices import Problem
+from couchvoice.errors import AudioDeviceError, ConfigError, CouchvoiceError, MessageTooLarge, NotConnected
 from couchvoice.settings import Settings
 
 END_GRACE = 1.5  # seconds after the WAV's end in which its last words may still be on their way
@@ -39,6 +41,7 @@ PATIENT_END = 20.0  # seconds for the debts of a talk that ended by itself
 DEMO_WAV = "first-talk.wav"
 
 _WAV_SUFFIX = ".wav"
+_FILE_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,4}", re.IGNORECASE)  # not the end of "Speaker 2.0"
 _NO_OUTPUT = "none"
 
 _INCOGNITO = "incognito: the backend keeps nothing of this talk (--memory persistent lets it)"
@@ -67,12 +70,11 @@ async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(leave.on_signals())
             wav = _wav_of(options, stack)
-            source, sink = _source(options, wav), _sink(options, wav, screen)
             screen.show_hint(_INCOGNITO if options.memory == "incognito" else _PERSISTENT)
+            source, sink = _source(options, wav), _sink(options, wav, screen)
+            request = _request(settings, options)
             endpoints = await stack.enter_async_context(_endpoints(settings, wav, screen))
-            leave.session = VoiceSession(
-                endpoints, _request(options), source=source, sink=sink, finalize=options.finalize
-            )
+            leave.session = VoiceSession(endpoints, request, source=source, sink=sink, finalize=options.finalize)
             await _hold(leave, leave.session, screen, tally, ends_with_source=wav is not None)
     except CouchvoiceError as exc:
         error = exc
@@ -157,12 +159,19 @@ def _sink(options: TalkOptions, wav: Path | None, screen: Screen) -> Sink:
     try:
         find_output(options.output)
     except AudioDeviceError as exc:
+        # Not before: a device's name may hold a slash or a dot.
+        if options.output is not None and _is_path(options.output):
+            raise ConfigError(f"--output {options.output}: only .wav files are written") from exc
         # A WAV talk needs no loudspeaker; who named one, or speaks, does.
         if options.output is not None or wav is None:
             raise
         screen.show_hint(f"no sound will be heard ({exc}); --output FILE.wav keeps it")
         return NullSink()
     return Speaker(options.output)
+
+
+def _is_path(name: str) -> bool:
+    return bool(_FILE_SUFFIX.fullmatch(Path(name).suffix) or os.path.dirname(name) or os.path.exists(name))
 
 
 @contextlib.asynccontextmanager
@@ -184,7 +193,10 @@ async def _endpoints(settings: Settings, wav: Path | None, screen: Screen) -> As
         yield Endpoints(**ends._asdict(), provider=settings.provider)
 
 
-def _request(options: TalkOptions) -> SessionRequest:
+def _request(settings: Settings, options: TalkOptions) -> SessionRequest:
+    # A backend that is not ours may know others.
+    if settings.backend_url is None and options.voice is not None and options.voice not in VOICES:
+        raise ConfigError(f'unknown voice "{options.voice}": choose one of {", ".join(VOICES)}')
     try:
         return SessionRequest(
             thread_id=options.thread if options.thread is not None else f"thread_{secrets.token_hex(8)}",
@@ -201,8 +213,12 @@ def _typing(session: VoiceSession, screen: Screen) -> Iterator[None]:
     """Typed lines go into the talk, if somebody can type."""
 
     def send(line: str) -> None:
-        with contextlib.suppress(NotConnected):  # the talk ended as Enter was pressed
+        try:
             session.send_message(line)
+        except NotConnected:
+            pass  # the talk ended as Enter was pressed
+        except MessageTooLarge as exc:
+            screen.show(Problem(exc.code, str(exc)))
 
     if not is_readable(sys.stdin):
         yield

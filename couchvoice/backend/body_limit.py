@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from couchvoice.backend.refusals import error_response
 
-MAX_BODY = 64 * 1024  # bytes
+MAX_BODY = 1024 * 1024  # bytes: a turn carries the outputs of its tools, each up to 64 KiB
 
 
 class BodyLimit:

@@ -190,7 +190,6 @@ class Response:
         return {"type": "text", "text": self._spoken}
 
     def _as_dict(self) -> dict[str, Any]:
-        pcm = {"type": "audio/pcm", "rate": 24000}
         return {
             "id": self.id,
             "object": "realtime.response",
@@ -198,7 +197,7 @@ class Response:
             "status_details": None,
             "output": self._output,
             "output_modalities": self.session.modalities,
-            "audio": {"output": {"format": pcm, "voice": self.session.voice}},
+            "audio": {"output": self.session.output_audio},
             "max_output_tokens": self.session.max_output_tokens,
             "metadata": self._metadata,
             "usage": None if self._status == "in_progress" else self._usage(),

@@ -103,6 +103,11 @@ class SessionObject:
         return str(self._config["audio"]["output"]["format"]["type"])
 
     @property
+    def output_audio(self) -> dict[str, Any]:
+        """Format and voice, as a response shows them."""
+        return {"format": dict(self._config["audio"]["output"]["format"]), "voice": self.voice}
+
+    @property
     def modalities(self) -> list[str]:
         return list(self._config["output_modalities"])
 

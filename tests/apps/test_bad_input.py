@@ -10,6 +10,7 @@ import pytest
 from starlette.responses import Response
 
 from couchvoice.apps.talk import TalkOptions, talk
+from couchvoice.contract import VOICES, MemoryMode
 from couchvoice.core.notices import Problem
 from couchvoice.settings import load_settings
 from couchvoice.transports import webrtc
@@ -99,6 +100,11 @@ BAD_OPTIONS = [
     pytest.param(("--backend", "http://192.0.2.1"), 2, "https", id="backend-without-encryption"),
     pytest.param(("--realtime-url", "ftp://127.0.0.1"), 2, "ftp://127.0.0.1", id="provider-is-no-url"),
     pytest.param(("--provider", "openai"), 2, "OPENAI_API_KEY", id="no-key"),
+    pytest.param(("--output", "reply.mp3"), 2, "--output reply.mp3: only .wav files are written", id="output-is-mp3"),
+    pytest.param(("--output", "/tmp"), 2, "--output /tmp: only .wav files", id="output-is-a-folder"),
+    pytest.param(("--output", "tests"), 2, "--output tests: only .wav files", id="output-is-a-folder-here"),
+    pytest.param(("--voice", "bob"), 2, f'unknown voice "bob": choose one of {", ".join(VOICES)}', id="no-such-voice"),
+    pytest.param(("--output", "Loudspeaker 2.0"), 3, "", id="no-such-loudspeaker-with-a-dot"),
     pytest.param(("--output", "no such loudspeaker"), 3, "", id="no-such-loudspeaker"),
     pytest.param(("--backend", NOBODY), 4, NOBODY, id="nobody-is-the-backend"),
     pytest.param(("--realtime-url", f"{NOBODY}/v1"), 4, "", id="nobody-is-the-provider"),
@@ -112,6 +118,20 @@ async def test_an_option_that_cannot_be_is_named(
     given = [option.format(input=still) for option in options]
     output = [] if "--output" in given else ["--output", "none"]
     told(await run("talk", "--input", str(still), *output, *given, "--json"), status, words)
+
+
+async def test_a_voice_that_we_do_not_know_is_for_a_backend_of_others_to_judge(still: Path) -> None:
+    ended = await run(
+        "talk", "--input", str(still), "--output", "none", "--json", "--voice", "bob", "--backend", NOBODY
+    )
+    told(ended, 4, NOBODY)
+
+
+@pytest.mark.parametrize("memory", ["incognito", "persistent"])
+async def test_the_first_line_says_whether_the_talk_is_kept(memory: MemoryMode, still: Path) -> None:
+    screen = KeptScreen()
+    await talk(load_settings({"backend_url": NOBODY}), TalkOptions(input=str(still), memory=memory), screen)
+    assert screen.hints[0].startswith(f"{memory}: the backend keeps")
 
 
 async def test_a_microphone_that_is_not_there_is_named() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from typer.core import TyperGroup
 
 import couchvoice
 from couchvoice.apps.cli import app
+from couchvoice.contract import VOICES
 from tests.apps.command import run
 
 
@@ -42,6 +44,32 @@ async def test_without_a_command_the_help_is_shown() -> None:
     ended = await run()
     assert "Usage:" in ended.stdout + ended.stderr
     assert ended.status == 2
+
+
+def test_the_help_of_talk_lists_the_voices() -> None:
+    talk = typer.main.get_command(app).commands["talk"]  # type: ignore[attr-defined]  # it is a group
+    (voice,) = [parameter for parameter in talk.params if parameter.name == "voice"]
+    assert voice.help.endswith(f": {', '.join(VOICES)}.")
+
+
+# Ctrl-C as a module is about to be imported, and where typer does not catch it.
+INTERRUPTED = {
+    "import": """
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "couchvoice.apps.talk":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+""",
+    "start": "cli.app = lambda: signal.raise_signal(signal.SIGINT)",
+}
+
+
+@pytest.mark.parametrize("code", INTERRUPTED.values(), ids=INTERRUPTED)
+async def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(code: str) -> None:
+    program = f"import signal, sys\nfrom couchvoice.apps import cli\n{code}\ncli.main()"
+    ended = await run("talk", "--demo", "--plain", before=(sys.executable, "-c", program))
+    assert (ended.status, ended.stdout) == (130, "")
 
 
 UNKNOWN = [

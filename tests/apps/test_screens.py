@@ -113,6 +113,15 @@ def test_plain_lines_are_what_was_said_and_what_matters(capsys: pytest.CaptureFi
     ]
 
 
+def test_a_code_that_the_message_ends_with_is_not_repeated(capsys: pytest.CaptureFixture[str]):
+    view, written = new_live_screen()
+    for screen in (PlainScreen(), view):
+        screen.show(Problem("fault", "the backend answered 422: no (fault)"))
+        screen.show(Problem("other", "the backend answered 500"))
+    shown = capsys.readouterr().err + _DRAWING.sub("", written.getvalue())
+    assert shown.count("no (fault)\n") == shown.count("500 (other)\n") == 2
+
+
 def test_the_floor_is_named_once_however_often_it_changes_hands(capsys: pytest.CaptureFixture[str]):
     screen = PlainScreen()
     show_all(screen, [StateChanged(SessionState.LISTENING), StateChanged(SessionState.THINKING)] * 3)

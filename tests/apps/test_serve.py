@@ -58,7 +58,20 @@ async def test_the_backend_opens_sessions_with_a_realtime_end_beside_it() -> Non
         assert reply.json()["client_secret"].startswith("ek_")
         server.send(signal.SIGTERM)
         ended = await server.ended()
-    assert "the local Realtime server is at http://127.0.0.1:" in ended.stderr
+    (place,) = ended.stderr.splitlines()
+    assert place.startswith("the local Realtime server is at http://127.0.0.1:")
+
+
+async def test_a_backend_for_other_machines_warns_and_keeps_its_realtime_end_to_this_one() -> None:
+    async with started("serve", "backend", "--host", "0.0.0.0", "--port", "0") as server, httpx.AsyncClient() as http:
+        url = (await ready(server)).replace("0.0.0.0", "127.0.0.1")
+        reply = await http.post(url + SESSION, json={"thread_id": "thread_1"})
+        assert reply.status_code == 200
+        server.send(signal.SIGTERM)
+        ended = await server.ended()
+    warning, place = ended.stderr.splitlines()
+    assert warning == "warning: whoever reaches 0.0.0.0 can use this backend: it asks for no credentials"
+    assert place.startswith("the local Realtime server is at http://127.0.0.1:")
 
 
 @pytest.mark.parametrize("end", ["realtime", "backend"])

@@ -68,6 +68,13 @@ async def test_what_no_database_keeps_is_refused_inside_free_objects_too(
     error_code(response)
 
 
+async def test_a_turn_with_the_largest_outputs_of_several_tools_is_taken(backend: BackendEnd) -> None:
+    call = {"tool_name": "wait_for_user", "status": "completed", "output": {"text": "x" * 64 * 1024}}
+    turn = {"thread_id": "t", "memory_mode": "persistent", "user_text": SPOKEN, "tool_calls": [call] * 8}
+    response = await backend.http.post(TURN_PATH, json=turn)
+    assert (response.status_code, response.json()["recorded"]) == (200, True)
+
+
 async def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_not(backend: BackendEnd) -> None:
     frame = len(json.dumps({"thread_id": "t", "user_text": ""}))
     for size, status in ((MAX_BODY, 200), (MAX_BODY + 1, 413)):

@@ -9,7 +9,7 @@ import pytest
 from couchvoice.audio.frames import AudioFrame
 from couchvoice.core.notices import AssistantTranscript, StateChanged, TurnRecorded, UserTranscript
 from couchvoice.core.state import SessionState
-from couchvoice.errors import NotConnected
+from couchvoice.errors import MessageTooLarge, NotConnected
 from tests.client.stage import ANSWER, QUESTION, staged, talking
 from tests.e2e.minimal_backend import SESSION_CONFIG
 from tests.patience import WAIT, until
@@ -254,3 +254,12 @@ async def test_what_is_said_into_a_connection_that_is_just_ending_raises_nothing
             await asyncio.sleep(0)
         await stage.session.wait_ended()
         assert stage.session.status == "error"
+
+
+async def test_a_typed_line_that_no_channel_takes_is_refused_before_it_is_a_turn():
+    async with talking() as stage:
+        with pytest.raises(MessageTooLarge):
+            stage.session.send_message("y" * 300_000)
+        stage.session.send_message("   ")
+        await stage.session.disconnect()
+        assert stage.of(UserTranscript) == []

@@ -122,7 +122,7 @@ def _environment(directory: Path) -> dict[str, str]:
     paths = {
         "PYTHONPATH": str(ROOT),
         "COUCHVOICE_STATE_DIR": str(directory),
-        "COUCHVOICE_CONFIG": str(directory / "none.toml"),
+        "COUCHVOICE_CONFIG": os.devnull,
     }
     # A key lies about, as on a developer's machine: no request may carry it.
     return kept | paths | {"OPENAI_API_KEY": API_KEY, "NO_PROXY": "127.0.0.1"}
