@@ -116,7 +116,13 @@ class VoiceSession:
     async def disconnect(self, *, within: float = QUICK_FINISH) -> None:
         """Silence, the owed turns, ``/end``: all within so many seconds. Any number of calls have the effect of one."""
         self.hang_up(within=within)
-        await self.wait_ended()
+        try:
+            await self.wait_ended()
+        except asyncio.CancelledError:
+            # Nobody waits for the debts any more: nothing goes on without an owner.
+            self.abort()
+            await self.wait_ended()
+            raise
 
     def hang_up(self, *, within: float = QUICK_FINISH) -> None:
         """Begin to disconnect and return at once. A talk that is not open yet is aborted: it owes nothing."""

@@ -281,3 +281,15 @@ async def test_a_device_that_does_not_let_go_costs_its_second_and_no_more(monkey
         await stage.session.disconnect()
         assert time.monotonic() - started < 4 * SHORT
         assert stage.backend.order() == ["session", "end"]
+
+
+async def test_whoever_is_cancelled_while_disconnecting_leaves_nothing_running():
+    async with nothing_left(), talking() as stage:
+        stage.backend.hanging.add("end")
+        leaving = asyncio.create_task(stage.session.disconnect(within=WAIT))
+        await until(lambda: stage.backend.order()[-1] == "end")
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert stage.session.state is SessionState.ENDED
+        await stage.peer.close()
