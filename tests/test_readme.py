@@ -12,9 +12,12 @@ import pytest
 import typer.main
 
 from couchvoice.apps.cli import app
+from couchvoice.audio.devices import _NO_PORTAUDIO as NO_PORTAUDIO
 from couchvoice.contract import VOICES
 from couchvoice.core.state import SessionState
+from couchvoice.errors import ConnectTimeout, SdpExchangeError, Unavailable
 from couchvoice.settings import _ENVIRONMENT
+from couchvoice.transports.webrtc import CONNECT_TIMEOUT
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -83,6 +86,24 @@ def test_the_options_of_each_command_shown_exist(command):
     )
     for option in (word for word in words if word.startswith("--")):
         assert option in done.stdout
+
+
+def test_the_messages_in_the_table_of_troubles_are_those_of_the_program():
+    said = [
+        NO_PORTAUDIO,
+        str(Unavailable("URL", None, "code", "why")),
+        str(SdpExchangeError("URL", 401, "why")),
+        str(ConnectTimeout("open data channel", CONNECT_TIMEOUT)),
+        # Their sentences are tested where they are made: tests/audio/test_devices.py, tests/apps/test_bad_input.py.
+        "no input device matches",
+        "no text beside my.wav",
+    ]
+    table = README.partition("## When something is wrong")[2].partition("## ")[0]
+    symptoms = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+    assert len(symptoms) == len(said)
+    for symptom in symptoms:
+        beginning = symptom.partition("…")[0].strip()
+        assert any(sentence.startswith(beginning) for sentence in said), symptom
 
 
 def test_each_file_named_in_the_readme_is_there():

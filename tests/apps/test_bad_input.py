@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from couchvoice.apps.talk import TalkOptions, talk
 from couchvoice.contract import VOICES, MemoryMode
-from couchvoice.core.notices import Problem
+from couchvoice.core.notices import Problem, TurnRecorded
 from couchvoice.settings import load_settings
 from couchvoice.transports import webrtc
 from tests.apps.command import Ended, run, started
@@ -142,6 +142,15 @@ async def test_a_text_that_does_not_fit_its_wav_is_named(hello: Path) -> None:
     hello.with_suffix(".txt").write_text("Hello.\nAnd goodbye.\n", encoding="utf-8")
     ended = await run("talk", "--input", str(hello), "--output", "none", "--json")
     told(ended, 2, str(hello), "1 utterances", "2 lines")
+
+
+async def test_a_wav_without_its_text_says_what_to_write_and_is_heard_by_the_phrases(hello: Path) -> None:
+    hello.with_suffix(".txt").unlink()
+    screen = KeptScreen()
+    assert await talk(load_settings(), TalkOptions(input=str(hello), output="none"), screen) == 0
+    assert screen.hints[1:] == [f"no text beside {hello}; write hello.txt, or use another provider"]
+    (turn,) = (notice.turn for notice in screen.notices if isinstance(notice, TurnRecorded))
+    assert turn.user_text == "Hello, can you hear me?"
 
 
 async def test_without_json_the_sentence_stands_on_stderr(tmp_path: Path) -> None:
