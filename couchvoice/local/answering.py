@@ -1,9 +1,9 @@
-"""The assistant's side of a dialogue: which response is being made, and which one is heard.
+"""The assistant's side of a dialogue: which responses are being made, and which one is heard.
 
 Two things, for a response is done when its last words are queued, and sounds until they are played.
-Law: one response at a time; one that has begun also ends; what sounds is announced by ``output_audio_buffer.started``,
-before its words, and closed by ``.stopped`` or ``.cleared``. What is sent in events sounds at the client: nothing of
-it is heard here.
+Law: one response at a time in the conversation, any number outside of it; one that has begun also ends; what sounds is
+announced by ``output_audio_buffer.started``, before its words, and closed by ``.stopped`` or ``.cleared``. What is sent
+in events sounds at the client: nothing of it is heard here.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from couchvoice.local.bad_event import BadEvent, read_object
+from couchvoice.local.bad_event import BadEvent
 from couchvoice.local.conversation import Conversation, ItemDict
 from couchvoice.local.orders import Hush, Speak, Think
 from couchvoice.local.outgoing import Outgoing
-from couchvoice.local.replies import Reply, ToolResult
+from couchvoice.local.questions import question_for
+from couchvoice.local.reply import Part
 from couchvoice.local.response import Response
 from couchvoice.local.session_object import SessionObject
+
+OUTSIDE = "none"  # OpenAI: conversation "none" makes "an out-of-band response which will not add items"
 
 
 class Answering:
@@ -25,75 +28,95 @@ class Answering:
         self._session = session
         self._conversation = conversation
         self._outgoing = outgoing
-        self._response: Response | None = None  # the one between response.created and response.done
+        self._made: dict[str, Response] = {}  # those between response.created and response.done
+        self._active: Response | None = None  # the one of them that is in the conversation
         self._audible: dict[str, Response] = {}  # those that have sound in the peer's queue, or had until it ran dry
         self._sounding: Response | None = None  # the one of them whose sound has begun
         self._drained = False  # nothing of it is queued at this moment
 
     @property
     def active_id(self) -> str | None:
-        """The response that is being made."""
-        return self._response.id if self._response is not None else None
+        """The response of the conversation that is being made."""
+        return self._active.id if self._active is not None else None
 
-    def respond(self, options: Mapping[str, Any]) -> None:
-        """Begin a response; none may be active. Raises BadEvent."""
+    @property
+    def quiet(self) -> bool:
+        """Nothing is being made, nothing sounds here."""
+        return not self._made and self._sounding is None
+
+    def makes(self, response_id: str | None) -> bool:
+        return response_id in self._made
+
+    def respond(self, options: Mapping[str, Any], *, context: Conversation | None = None) -> None:
+        """Begin a response, to what is in ``context`` if that is not the conversation. Raises BadEvent.
+
+        In the conversation none may be active.
+        """
         session = self._session.for_response(options)
-        self._response = Response(
+        response_id = self._outgoing.new_id("resp")
+        outside = options.get("conversation") == OUTSIDE
+        response = Response(
+            response_id,
             session=session,
             metadata=options.get("metadata"),
-            conversation=self._conversation,
+            context=context or self._conversation,
+            conversation=Conversation(response_id) if outside else self._conversation,
+            conversation_id=None if outside else self._conversation.id,
             outgoing=self._outgoing,
         )
+        self._made[response.id] = response
+        if not outside:
+            self._active = response
         self.think_if_ready()
 
     def think_if_ready(self) -> None:
-        """Ask for the reply as soon as all words that it answers are known."""
-        response = self._response
-        if response is None or not response.waits:
-            return
-        outputs = self._conversation.unanswered_outputs()
-        messages = self._conversation.unanswered_messages() if not outputs else []
-        words = [self._conversation.words(message) for message in messages]
-        if None in words:
-            return
-        response.waits = False
-        results = tuple(self._result(output) for output in outputs)
-        self._outgoing.order(Think(response.id, " ".join(filter(None, words)), results, response.session.tool_names))
+        """Ask for the replies whose question is known: all words that it is about have been recognized."""
+        for response in self._made.values():
+            question = question_for(response) if response.waits else None
+            if question is not None:
+                response.waits = False
+                self._outgoing.order(Think(response.id, question))
 
     # What came of the orders
 
-    def replied(self, response_id: str, reply: Reply) -> None:
-        if (response := self._current(response_id)) is not None:
-            response.begin(reply)
+    def reply_part(self, response_id: str, part: Part) -> None:
+        if (response := self._made.get(response_id)) is not None:
+            response.take(part)
             self._speak_on(response)
 
-    def sentence_queued(self, response_id: str, sentence: str, ms: int) -> None:
-        """So much sound of a sentence is on its way out."""
-        response = self._current(response_id)
+    def reply_ended(self, response_id: str) -> None:
+        if (response := self._made.get(response_id)) is not None:
+            response.complete()
+            self._speak_on(response)
+
+    def sentence_queued(self, response_id: str, ms: int) -> None:
+        """So much sound of the sentence that was ordered is on its way out."""
+        response = self._made.get(response_id)
         if response is None:
             return
         response.lengthen(ms)
         if ms:
             self._audible[response.id], self._drained = response, False
         if ms and self._sounding is not response:
-            response.held = sentence
+            response.held = True
         else:
-            self._say(response, sentence)
+            self._say(response)
 
-    def sentence_sent(self, response_id: str, sentence: str, chunks: Sequence[str], ms: int) -> None:
-        """The client has all the sound of a sentence, and plays it itself."""
-        response = self._current(response_id)
+    def sentence_sent(self, response_id: str, chunks: Sequence[str], ms: int) -> None:
+        """The client has all the sound of the sentence that was ordered, and plays it itself."""
+        response = self._made.get(response_id)
         if response is None:
             return
         response.lengthen(ms)
         for chunk in chunks:
             self._outgoing.emit("response.output_audio.delta", **response.place(), delta=chunk)
-        self._say(response, sentence)
+        self._say(response)
 
     def failed(self, response_id: str) -> None:
         """An engine did not do its part."""
-        if self._current(response_id) is not None:
-            self._leave().fail("engine_failed", "The local server could not make this response.")
+        if (response := self._made.get(response_id)) is not None:
+            self._leave(response)
+            response.fail("engine_failed", "The local server could not make this response.")
             self._stop_if_over()
 
     def playback_started(self, response_id: str) -> None:
@@ -115,10 +138,12 @@ class Answering:
 
     # What ends it early
 
-    def cancel(self, reason: str) -> None:
-        """End the active response, if there is one; what sounds goes on."""
-        if self._response is not None:
-            self._leave().cancel(reason)
+    def cancel(self, reason: str, response_id: str | None = None) -> None:
+        """End a response, that of the conversation unless it is named; what sounds goes on."""
+        response = self._made.get(response_id or self.active_id or "")
+        if response is not None:
+            self._leave(response)
+            response.cancel(reason)
             self._stop_if_over()
 
     def cut_sound(self, heard_ms: int) -> None:
@@ -132,8 +157,8 @@ class Answering:
             item = self._conversation.find(sounding.last_message_id)
             if item is not None:
                 self.truncate(item, min(heard_ms, self._conversation.audio_ms(item)))
-        if self._response is not None:
-            self._release(self._response)
+        for response in list(self._made.values()):
+            self._release(response)
 
     def truncate(self, item: ItemDict, audio_end_ms: int) -> None:
         """Forget what comes later in the item, and all of its transcript."""
@@ -146,49 +171,45 @@ class Answering:
 
     # Small moves
 
-    def _leave(self) -> Response:
-        """Let go of the active response, which is about to end early."""
-        response, self._response = self._response, None
-        assert response is not None  # the callers have looked
+    def _leave(self, response: Response) -> None:
+        """Let go of a response that is about to end early."""
+        self._forget(response)
         if response is not self._sounding and self._audible.pop(response.id, None) is not None:
             self._outgoing.order(Hush(response.id))
-        return response
+
+    def _forget(self, response: Response) -> None:
+        del self._made[response.id]
+        if self._active is response:
+            self._active = None
 
     def _speak_on(self, response: Response) -> None:
+        if response.speaking is not None:
+            return
         while (sentence := response.next_sentence()) is not None:
             if response.session.speaks:
+                response.speaking = sentence
                 session = response.session
-                self._outgoing.order(Speak(response.id, sentence, session.voice, session.speed, session.output_format))
+                self._outgoing.order(
+                    Speak(response.id, sentence, session.voice, session.speed, session.language, session.output_format)
+                )
                 return
             response.say(sentence)
-        self._response = None
-        self._stop_if_over()
+        if response.over:
+            self._forget(response)
+            self._stop_if_over()
 
     def _release(self, response: Response) -> None:
-        if response.held is not None:
-            sentence, response.held = response.held, None
-            self._say(response, sentence)
+        if response.held:
+            self._say(response)
 
-    def _say(self, response: Response, sentence: str) -> None:
+    def _say(self, response: Response) -> None:
+        sentence, response.speaking, response.held = response.speaking, None, False
+        assert sentence is not None  # it was ordered
         response.say(sentence)
         self._speak_on(response)
 
     def _stop_if_over(self) -> None:
-        if self._sounding is not None and self._sounding is not self._response and self._drained:
+        if self._sounding is not None and self._sounding.id not in self._made and self._drained:
             self._outgoing.emit("output_audio_buffer.stopped", response_id=self._sounding.id)
             del self._audible[self._sounding.id]
             self._sounding = None
-
-    def _current(self, response_id: str) -> Response | None:
-        return self._response if self.active_id == response_id else None
-
-    def _result(self, output: ItemDict) -> ToolResult:
-        call = self._conversation.call(output["call_id"]) or {"name": "", "arguments": "{}"}
-        return ToolResult(call["name"], _object(call["arguments"]), _object(output["output"]))
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        return read_object(text)
-    except BadEvent:
-        return {"output": text}

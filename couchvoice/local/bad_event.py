@@ -62,7 +62,7 @@ def _in_the_words_of_openai(complaint: str, param: str) -> BadEvent:
             return BadEvent("missing_required_parameter", f"Missing required parameter: '{name}'.", name)
         return BadEvent("unknown_parameter", f"Unknown parameter: '{name}'.", name)
     code = "invalid_type" if ", got `" in what else "invalid_value"
-    name = ".".join(path)
+    name = ".".join(path).replace(".[", "[")
     return BadEvent(code, f"Invalid '{name}': {what}.", name or None)
 
 

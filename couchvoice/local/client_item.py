@@ -72,6 +72,12 @@ class _FunctionCallOutput(msgspec.Struct, tag_field="type", tag="function_call_o
     id: _ItemId | None = None
 
 
+class ItemReference(msgspec.Struct, tag_field="type", tag="item_reference"):
+    """Stands for an item of the conversation in the ``input`` of a response."""
+
+    id: _ItemId
+
+
 class _Kind(msgspec.Struct):
     type: Literal["message", "function_call", "function_call_output"]
 
@@ -84,11 +90,11 @@ _MESSAGES = {"user": _UserMessage, "assistant": _AssistantMessage, "system": _Sy
 _OTHERS = {"function_call": _FunctionCall, "function_call_output": _FunctionCallOutput}
 
 
-def check_item(raw: Mapping[str, Any]) -> ItemDict:
+def check_item(raw: Mapping[str, Any], param: str = "item") -> ItemDict:
     """The item; its ``id`` only if the client gave one. Raises BadEvent."""
-    kind: str = checked(raw, _Kind, param="item").type
-    shape: object = _MESSAGES[checked(raw, _Role, param="item").role] if kind == "message" else _OTHERS[kind]
-    item: ItemDict = msgspec.to_builtins(checked(raw, shape, param="item"))
+    kind: str = checked(raw, _Kind, param=param).type
+    shape: object = _MESSAGES[checked(raw, _Role, param=param).role] if kind == "message" else _OTHERS[kind]
+    item: ItemDict = msgspec.to_builtins(checked(raw, shape, param=param))
     if len(msgspec.json.encode(item)) > MAX_ITEM:
-        raise BadEvent("invalid_value", f"The item is larger than {MAX_ITEM // 1024} KiB.", "item")
+        raise BadEvent("invalid_value", f"The item is larger than {MAX_ITEM // 1024} KiB.", param)
     return item

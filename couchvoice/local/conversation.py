@@ -18,6 +18,7 @@ class Conversation:
     """``key`` makes the ids of two calls differ."""
 
     def __init__(self, key: str) -> None:
+        self.id = f"conv_{key}"
         self._key = key
         self._count = 0
         self._items: list[ItemDict] = []
@@ -76,6 +77,14 @@ class Conversation:
         if item["id"] in self._heard:
             return self._heard[item["id"]]
         return " ".join(filter(None, (part.get("text", part.get("transcript")) for part in item["content"])))
+
+    def as_heard(self) -> Iterator[ItemDict]:
+        """The items, with the words of what the user said, even where no transcript was asked for."""
+        return map(self.heard_item, self._items)
+
+    def heard_item(self, item: ItemDict) -> ItemDict:
+        words = self._heard.get(item["id"])
+        return item if words is None else item | {"content": [{"type": "input_audio", "transcript": words}]}
 
     # How long it sounds
 

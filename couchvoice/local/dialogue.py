@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
-from couchvoice.local.answering import Answering
-from couchvoice.local.bad_event import BadEvent, read_object
+from couchvoice.local.answering import OUTSIDE, Answering
+from couchvoice.local.bad_event import BadEvent, checked, read_object
 from couchvoice.local.client_event import (
     ClientEvent,
     InputAppend,
@@ -28,11 +28,11 @@ from couchvoice.local.client_event import (
     check_event,
     event_id_of,
 )
-from couchvoice.local.client_item import check_item
+from couchvoice.local.client_item import ItemReference, check_item
 from couchvoice.local.conversation import ROOT, Conversation, ItemDict
 from couchvoice.local.orders import ClearInput, Detect, DetectNothing, Hear, Order, Transcribe
 from couchvoice.local.outgoing import Outgoing
-from couchvoice.local.replies import Reply
+from couchvoice.local.reply import Part
 from couchvoice.local.session_object import SessionObject
 from couchvoice.local.wire_audio import frame_from_wire
 
@@ -61,7 +61,7 @@ class Dialogue:
 
     def awaits(self, response_id: str) -> bool:
         """Whether this response is still being made."""
-        return self._answering.active_id == response_id
+        return self._answering.makes(response_id)
 
     # Facts
 
@@ -113,18 +113,23 @@ class Dialogue:
             self._answering.think_if_ready()
         return self._outgoing.take()
 
-    def replied(self, response_id: str, reply: Reply) -> list[Order]:
-        self._answering.replied(response_id, reply)
+    def reply_part(self, response_id: str, part: Part) -> list[Order]:
+        """The reply, as far as it is known, goes on like this."""
+        self._answering.reply_part(response_id, part)
         return self._outgoing.take()
 
-    def sentence_queued(self, response_id: str, sentence: str, *, ms: int) -> list[Order]:
-        """The sound of a sentence, so long, is on its way out."""
-        self._answering.sentence_queued(response_id, sentence, ms)
+    def reply_ended(self, response_id: str) -> list[Order]:
+        self._answering.reply_ended(response_id)
         return self._outgoing.take()
 
-    def sentence_sent(self, response_id: str, sentence: str, chunks: Sequence[str], *, ms: int) -> list[Order]:
-        """The sound of a sentence, so long, in the pieces in which it goes out in events."""
-        self._answering.sentence_sent(response_id, sentence, chunks, ms)
+    def sentence_queued(self, response_id: str, *, ms: int) -> list[Order]:
+        """The sound of the sentence that was ordered, so long, is on its way out."""
+        self._answering.sentence_queued(response_id, ms)
+        return self._outgoing.take()
+
+    def sentence_sent(self, response_id: str, chunks: Sequence[str], *, ms: int) -> list[Order]:
+        """The sound of the sentence that was ordered, so long, in the pieces in which it goes out in events."""
+        self._answering.sentence_sent(response_id, chunks, ms)
         return self._outgoing.take()
 
     def failed(self, response_id: str) -> list[Order]:
@@ -171,9 +176,9 @@ class Dialogue:
             case ResponseCreate(options):
                 self._respond(options or {})
             case ResponseCancel(response_id):
-                if self._answering.active_id is None or response_id not in (None, self._answering.active_id):
+                if not self._answering.makes(response_id or self._answering.active_id):
                     raise BadEvent("response_cancel_not_active", "Cancellation failed: no active response found.")
-                self._answering.cancel("client_cancelled")
+                self._answering.cancel("client_cancelled", response_id)
             case _:
                 assert_never(event)
 
@@ -215,13 +220,27 @@ class Dialogue:
         self._answering.truncate(item, event.audio_end_ms)
 
     def _respond(self, options: Mapping[str, Any]) -> None:
-        if (active := self._answering.active_id) is not None:
+        active = self._answering.active_id
+        if active is not None and options.get("conversation") != OUTSIDE:
             raise BadEvent(
                 "conversation_already_has_active_response",
                 f"Conversation already has an active response in progress: {active}. "
                 "Wait until the response is finished before creating a new one.",
             )
-        self._answering.respond(options)
+        items = options.get("input")
+        self._answering.respond(options, context=None if items is None else self._context(items))
+
+    def _context(self, items: object) -> Conversation:
+        """What a response is to answer in place of the conversation."""
+        context = Conversation(self._outgoing.new_id("context"))
+        for number, raw in enumerate(checked(items, list[dict[str, Any]], param="response.input")):
+            param = f"response.input[{number}]"
+            if raw.get("type") == "item_reference":
+                reference: ItemReference = checked(raw, ItemReference, param=param)
+                context.add(self._conversation.heard_item(self._named(reference.id, f"{param}.id")))
+            else:
+                context.add({"id": context.new_id(), **check_item(raw, param)})
+        return context
 
     # Small moves
 
@@ -243,7 +262,7 @@ class Dialogue:
         self._input_from = max(self._input_from, end_ms)
         self._outgoing.emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous)
         self._put(item, previous)
-        self._outgoing.order(Transcribe(item_id, start_ms, end_ms))
+        self._outgoing.order(Transcribe(item_id, start_ms, end_ms, self._session.language))
 
     def _put(self, item: ItemDict, previous: str | None) -> None:
         self._outgoing.emit("conversation.item.added", previous_item_id=previous, item=item)

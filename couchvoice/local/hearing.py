@@ -7,6 +7,7 @@ Law: a server that lacks a recognizer hears nothing and says why; it does not fa
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Protocol
@@ -14,6 +15,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from couchvoice.audio.frames import AudioFrame
+from couchvoice.local.engines import Recognizer
 from couchvoice.local.heard import Heard
 from couchvoice.local.missing import MissingPart
 from couchvoice.local.phrases import PhraseRecognizer
@@ -23,8 +26,8 @@ from couchvoice.private import Private
 _log = logging.getLogger("couchvoice.local")
 
 
-class Recognizer(Protocol):
-    """Turns an utterance into text."""
+class OfflineRecognizer(Protocol):
+    """Turns an utterance into text, on this machine."""
 
     def hear(self, samples: NDArray[np.int16], rate: int) -> Heard:
         """Blocking, so run it in a thread; many threads may ask. Never raises."""
@@ -33,10 +36,14 @@ class Recognizer(Protocol):
 class _OneAfterTheOther:
     """The first that recognizes the utterance counts; if none does, what the first has to say about it."""
 
-    def __init__(self, recognizers: Sequence[Recognizer]) -> None:
+    def __init__(self, recognizers: Sequence[OfflineRecognizer]) -> None:
         self._recognizers = recognizers
 
-    def hear(self, samples: NDArray[np.int16], rate: int) -> Heard:
+    async def hear(self, sound: AudioFrame, *, language: str | None = None) -> Heard:
+        """They know what may be said: what language it is in is no question."""
+        return await asyncio.to_thread(self._hear, sound.samples, sound.rate)
+
+    def _hear(self, samples: NDArray[np.int16], rate: int) -> Heard:
         first: Heard | None = None
         for recognizer in self._recognizers:
             heard = recognizer.hear(samples, rate)
@@ -56,7 +63,7 @@ class _OneAfterTheOther:
 
 def choose_recognizer(*, recordings: Sequence[Recording] = (), phrases: Sequence[str] = ()) -> Recognizer:
     """Recordings first, then phrases, as far as each is given and installed."""
-    recognizers: list[Recognizer] = [KnownRecordings(recordings)] if recordings or not phrases else []
+    recognizers: list[OfflineRecognizer] = [KnownRecordings(recordings)] if recordings or not phrases else []
     if phrases:
         try:
             recognizers.append(PhraseRecognizer(phrases))

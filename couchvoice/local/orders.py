@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from couchvoice.audio.frames import AudioFrame
-from couchvoice.local.replies import ToolResult
+from couchvoice.local.reply import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +28,20 @@ class Hear:
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Recognize a stretch of the input; feed ``Dialogue.transcribed``."""
+    """Recognize a stretch of the input, in this language if it is known; feed ``Dialogue.transcribed``."""
 
     item_id: str
     start_ms: int
     end_ms: int
+    language: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Think:
-    """Find the reply to what was heard, or to tool outputs; feed ``Dialogue.replied`` or ``failed``."""
+    """Find the reply; feed ``Dialogue.reply_part`` and then ``reply_ended``, or ``failed``."""
 
     response_id: str
-    heard: str
-    results: tuple[ToolResult, ...]
-    tools: frozenset[str]
+    question: Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,7 @@ class Speak:
     text: str
     voice: str
     speed: float
+    language: str | None
     format: str
 
 

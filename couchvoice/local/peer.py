@@ -17,14 +17,14 @@ from typing import Any
 from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InvalidAccessError
 
-from couchvoice.audio.frames import SAMPLE_RATE, AudioFrame, silence
+from couchvoice.audio.frames import AudioFrame
 from couchvoice.local.client_event import InputAppend
 from couchvoice.local.dialogue import Dialogue
 from couchvoice.local.engines import Engines
 from couchvoice.local.event_channel import EventChannel
 from couchvoice.local.mouth import Mouth
 from couchvoice.local.orders import Order, Speak
-from couchvoice.local.performer import Performer
+from couchvoice.local.performer import Performer, sound_ms
 from couchvoice.local.session_object import SessionObject
 from couchvoice.local.strict_lite import answer_only_nominations
 from couchvoice.transports.peer import (
@@ -58,7 +58,6 @@ class Call:
         strict_lite: bool = False,
     ) -> None:
         self.call_id = call_id
-        self._voice = engines.voice
         self._connect_timeout = connect_timeout
         self._strict_lite = strict_lite
         self._dialogue = Dialogue(session, call_id.removeprefix("rtc_"), foreign=InputAppend)
@@ -169,17 +168,17 @@ class Call:
         if self._channel is not None:
             self._channel.send(event)
 
-    async def speak(self, order: Speak) -> list[Order]:
-        """Without a listener the words alone are said."""
+    @property
+    def audible(self) -> bool:
+        """False: the words alone are said."""
+        return self._is_audible
+
+    async def room(self) -> None:
         await self._mouth.room()
-        sound = AudioFrame(silence(0), SAMPLE_RATE)
-        if self._is_audible and self._dialogue.awaits(order.response_id):
-            sound = await self._voice.speak(order.text, voice=order.voice, speed=order.speed)
-        if not self._dialogue.awaits(order.response_id):
-            return []
+
+    def utter(self, order: Speak, sound: AudioFrame) -> list[Order]:
         self._mouth.say(order.response_id, sound)
-        milliseconds = -(-sound.samples.size * 1000 // sound.rate)
-        return self._dialogue.sentence_queued(order.response_id, order.text, ms=milliseconds)
+        return self._dialogue.sentence_queued(order.response_id, ms=sound_ms(sound))
 
     def hush(self, response_id: str) -> None:
         self._mouth.hush(response_id)

@@ -14,12 +14,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import aclosing
 from typing import Any, Protocol, assert_never
 
-from couchvoice.audio.frames import AudioFrame
+from couchvoice.audio.frames import SAMPLE_RATE, AudioFrame, silence
 from couchvoice.local.detector import SpeechStarted, SpeechStopped
 from couchvoice.local.dialogue import Dialogue
 from couchvoice.local.ear import Ear
+from couchvoice.local.engine_failed import EngineFailed
 from couchvoice.local.engines import Engines
 from couchvoice.local.orders import (
     ClearInput,
@@ -37,6 +39,9 @@ from couchvoice.local.orders import (
 log = logging.getLogger("couchvoice.local.performer")
 
 HEARD_AT_ONCE = 100  # ms of appended sound between two looks at the other sessions
+HEARING_TIMEOUT = 15.0  # seconds for the words of an utterance
+THINKING_TIMEOUT = 30.0  # seconds for the first part of a reply, and for each further one
+SPEAKING_TIMEOUT = 20.0  # seconds for the sound of a sentence
 
 _EngineOrder = Transcribe | Think | Speak
 
@@ -51,8 +56,15 @@ class Outlet(Protocol):
     def send(self, event: dict[str, Any]) -> None:
         """Never raises."""
 
-    async def speak(self, order: Speak) -> list[Order]:
-        """Synthesize a sentence, put it on its way, and tell the dialogue, unless its response is over by then."""
+    @property
+    def audible(self) -> bool:
+        """Whether anybody hears what is uttered; if not, it need not be made."""
+
+    async def room(self) -> None:
+        """Return when more speech may be made."""
+
+    def utter(self, order: Speak, sound: AudioFrame) -> list[Order]:
+        """Put the sound of a sentence on its way, and tell the dialogue."""
 
     def hush(self, response_id: str) -> None:
         """Throw away what is queued to be played of a response."""
@@ -137,7 +149,7 @@ class Performer:
                 case Think():
                     self._engage(order, self._think(order))
                 case Speak():
-                    self._engage(order, self._outlet.speak(order))
+                    self._engage(order, self._speak(order))
                 case Hush(response_id):
                     self._outlet.hush(response_id)
                 case Detect(threshold, prefix_ms, silence_ms):
@@ -157,6 +169,9 @@ class Performer:
         # One item of a serving loop: an engine's mistake must not end the session.
         try:
             orders = await work
+        except (EngineFailed, TimeoutError) as exc:
+            log.warning("x %s: %s", self._name, exc if isinstance(exc, EngineFailed) else "an engine took too long")
+            orders = self._without(order)
         except Exception:
             log.exception("x %s: an engine failed", self._name)
             orders = self._without(order)
@@ -169,13 +184,36 @@ class Performer:
         return self._dialogue.failed(order.response_id)
 
     async def _transcribe(self, order: Transcribe, sound: AudioFrame) -> list[Order]:
-        heard = await asyncio.to_thread(self._engines.recognizer.hear, sound.samples, sound.rate)
+        async with asyncio.timeout(HEARING_TIMEOUT):
+            heard = await self._engines.recognizer.hear(sound, language=order.language)
         return self._dialogue.transcribed(order.item_id, heard.text, seconds=sound.samples.size / sound.rate)
 
     async def _think(self, order: Think) -> list[Order]:
-        rules = self._engines.rules
-        reply = rules.after_tools(order.results) if order.results else rules.answer(order.heard, tools=order.tools)
-        return self._dialogue.replied(order.response_id, reply)
+        async with (
+            asyncio.timeout(THINKING_TIMEOUT) as thinking,
+            aclosing(self._engines.replier.answer(order.question)) as parts,
+        ):
+            async for part in parts:
+                self.perform(self._dialogue.reply_part(order.response_id, part))
+                if not self._dialogue.awaits(order.response_id):
+                    return []
+                thinking.reschedule(asyncio.get_running_loop().time() + THINKING_TIMEOUT)
+        return self._dialogue.reply_ended(order.response_id)
+
+    async def _speak(self, order: Speak) -> list[Order]:
+        await self._outlet.room()
+        sound = AudioFrame(silence(0), SAMPLE_RATE)
+        if self._outlet.audible and self._dialogue.awaits(order.response_id):
+            async with asyncio.timeout(SPEAKING_TIMEOUT):
+                sound = await self._engines.voice.speak(
+                    order.text, voice=order.voice, speed=order.speed, language=order.language
+                )
+        return self._outlet.utter(order, sound) if self._dialogue.awaits(order.response_id) else []
+
+
+def sound_ms(sound: AudioFrame) -> int:
+    """How long it lasts, rounded up."""
+    return -(-sound.samples.size * 1000 // sound.rate)
 
 
 class _Over(Exception):

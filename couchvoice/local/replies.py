@@ -9,42 +9,14 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from couchvoice.local.reply import Call, Part, Question, Say, ToolResult
 from couchvoice.local.rulebook import ANY_TOOL, Rule, RuleBook, Sentence, ToolTalk, normalised, read_rules
 
 _SHIPPED = Path(__file__).with_name("replies.yaml")
 _PLACEHOLDER = re.compile(r"\{([\w.]+)\}")
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    name: str
-    arguments: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """In order. Empty: say nothing."""
-
-    parts: tuple[Say | Call, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ToolResult:
-    """What a called tool gave back; a failed one has "error" in its output."""
-
-    name: str
-    arguments: dict[str, Any]
-    output: dict[str, Any]
 
 
 class Rules:
@@ -67,19 +39,24 @@ class Rules:
         """What one may say, as the file spells it."""
         return tuple(phrase for rule in self._rules for phrase in rule.phrases)
 
-    def answer(self, heard: str, *, tools: Collection[str]) -> Reply:
-        """The reply to what the user said. ``tools``: the names of those that the session offers."""
+    async def answer(self, question: Question) -> AsyncGenerator[Part, None]:
+        """The replier of a server that has no model. Never raises."""
+        for part in self.parts(question):
+            yield part
+
+    def parts(self, question: Question) -> tuple[Part, ...]:
+        if question.results:
+            return _said(*(self._report(result) for result in question.results))
+        return self._answer(question.heard, {str(tool["name"]) for tool in question.tools})
+
+    def _answer(self, heard: str, tools: Collection[str]) -> tuple[Part, ...]:
         rule = self._rule(normalised(heard))
         if rule is None:
             return _said(self._otherwise)
         calls = [Call(name, copy.deepcopy(arguments)) for name, arguments in rule.calls.items() if name in tools]
         missing = [self._talk(name).missing or "" for name in rule.calls if name not in tools]
         preamble = rule.say if calls or not rule.calls else ""
-        return Reply((*_said(preamble, *missing).parts, *calls))
-
-    def after_tools(self, results: Sequence[ToolResult]) -> Reply:
-        """What to say when the tools of one answer have given their outputs, in the order of the calls."""
-        return _said(*(self._report(result) for result in results))
+        return (*_said(preamble, *missing), *calls)
 
     def _rule(self, heard: str) -> Rule | None:
         """By the whole phrase; else the first rule of which a pattern, or a phrase among other words, is in it."""
@@ -135,6 +112,6 @@ def _field(value: object, path: str) -> object:
     return value
 
 
-def _said(*texts: str) -> Reply:
+def _said(*texts: str) -> tuple[Part, ...]:
     text = " ".join(filter(None, (text.strip() for text in texts)))
-    return Reply((Say(text),) if text else ())
+    return (Say(text),) if text else ()

@@ -14,7 +14,7 @@ from typing import Any
 
 from couchvoice.local.conversation import Conversation, ItemDict
 from couchvoice.local.outgoing import Outgoing
-from couchvoice.local.replies import Call, Reply, Say
+from couchvoice.local.reply import Call, Part, Say
 from couchvoice.local.session_object import SessionObject
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?=\s)")
@@ -22,66 +22,92 @@ _WORD = re.compile(r"\s*\S+")
 
 
 class Response:
-    """``session`` is as this response sees it: with what ``response.create`` asked for."""
+    """``session`` is as this response sees it: with what ``response.create`` asked for.
+
+    ``context`` is what it answers, ``conversation`` is where its items go: the session's, or, for a response outside
+    of that (``conversation: none``), one of its own that nobody is told of (``conversation_id`` None).
+    """
 
     def __init__(
         self,
+        response_id: str,
         *,
         session: SessionObject,
         metadata: Mapping[str, str] | None,
+        context: Conversation,
         conversation: Conversation,
+        conversation_id: str | None,
         outgoing: Outgoing,
     ) -> None:
-        self.id = outgoing.new_id("resp")
+        self.id = response_id
         self.session = session
+        self.context = context
         self.waits = True  # for the words that it is to answer
-        self.held: str | None = None  # a sentence whose sound has not begun
+        self.speaking: str | None = None  # the sentence that is being made into sound, or whose sound has not begun
+        self.held = False  # its sound is made, and has not begun
         self._message: ItemDict | None = None  # the message that is being spoken
         self._metadata = metadata
         self._conversation = conversation
+        self._conversation_id = conversation_id
         self._outgoing = outgoing
         self._output: list[ItemDict] = []
-        self._parts: deque[Say | Call] = deque()
+        self._parts: deque[Part] = deque()
         self._sentences: deque[str] = deque()
         self._words_left = session.token_limit
         self._cut_short = False
+        self._complete = False  # no more parts will come
         self._spoken = ""
         self._status = "in_progress"
         self._emit("response.created", response=self._as_dict())
 
     @property
+    def over(self) -> bool:
+        return self._status != "in_progress"
+
+    @property
     def last_message_id(self) -> str | None:
         return next((str(item["id"]) for item in reversed(self._output) if item["type"] == "message"), None)
 
-    def begin(self, reply: Reply) -> None:
-        """Take the reply, as much of it as ``max_output_tokens`` allows."""
-        for part in reply.parts:
-            if isinstance(part, Say):
-                words = _WORD.findall(part.text.strip())
-                kept = words[: self._words_left]
-                self._words_left -= len(kept)
-                self._cut_short = self._cut_short or len(kept) < len(words)
-                part = Say("".join(kept))
-            if self._cut_short and not (isinstance(part, Say) and part.text):
+    def take(self, part: Part) -> None:
+        """The next part of the reply, as much of it as ``max_output_tokens`` allows."""
+        if self._cut_short:
+            return
+        if isinstance(part, Say):
+            words = _WORD.findall(part.text.strip())
+            kept = words[: self._words_left]
+            self._words_left -= len(kept)
+            self._cut_short = len(kept) < len(words)
+            part = Say("".join(kept))
+            if not part.text:
                 return
-            self._parts.append(part)
+        self._parts.append(part)
+
+    def complete(self) -> None:
+        """The reply has no more parts."""
+        self._complete = True
 
     def next_sentence(self) -> str | None:
-        """The next words to be spoken, after all that needs no voice. None: everything is said, it is done."""
-        while True:
-            if self._sentences:
-                return self._sentences.popleft()
-            if self._message is not None:
-                self._end_message("incomplete" if self._cut_short and not self._parts else "completed")
-            if not self._parts:
-                self._end_of_itself()
-                return None
-            match self._parts.popleft():
+        """The next words to be spoken, after all that needs no voice. None: it is over, or more parts will come."""
+        while not self._sentences:
+            match self._parts.popleft() if self._parts else None:
                 case Say(text):
-                    self._begin_message()
-                    self._sentences = deque(_SENTENCE_END.split(text))
+                    self._sentences.extend(self._go_on(text))
                 case Call(name, arguments):
+                    self._end_message("completed")
                     self._call(name, arguments)
+                case None:
+                    if self._complete:
+                        self._end_of_itself()
+                    return None
+        return self._sentences.popleft()
+
+    def _go_on(self, text: str) -> list[str]:
+        """The sentences of what is said next; they go on with the present message, if there is one."""
+        if self._message is None:
+            self._begin_message()
+        else:
+            text = f" {text}"
+        return _SENTENCE_END.split(text)
 
     def lengthen(self, ms: int) -> None:
         """So much sound of the present message is on its way out."""
@@ -103,14 +129,14 @@ class Response:
         self._end("failed", {"type": "failed", "error": {"type": "server_error", "code": code, "message": message}})
 
     def _end_of_itself(self) -> None:
+        self._end_message("incomplete" if self._cut_short else "completed")
         if self._cut_short:
             self._end("incomplete", {"type": "incomplete", "reason": "max_output_tokens"})
         else:
             self._end("completed", None)
 
     def _end(self, status: str, details: Mapping[str, Any] | None) -> None:
-        if self._message is not None:
-            self._end_message("incomplete")
+        self._end_message("incomplete")
         self._status = status
         self._emit("response.done", response=self._as_dict() | {"status_details": details})
         limit = {"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 0.06}
@@ -130,8 +156,10 @@ class Response:
         self._emit("response.content_part.added", **self.place(), part=self._part())
 
     def _end_message(self, status: str) -> None:
+        """If there is one."""
+        if self._message is None:
+            return
         message, place = self._message, self.place()
-        assert message is not None  # both callers have looked
         if self.session.speaks:
             self._emit("response.output_audio.done", **place)
             self._emit("response.output_audio_transcript.done", **place, transcript=self._spoken)
@@ -165,12 +193,15 @@ class Response:
         self._output.append(item)
         self._emit("response.output_item.added", **self._slot(item), item=item)
         previous = self._conversation.add(item)
-        self._emit("conversation.item.added", previous_item_id=previous, item=item)
+        if self._conversation_id is not None:
+            self._emit("conversation.item.added", previous_item_id=previous, item=item)
 
     def _finish(self, item: ItemDict, status: str) -> None:
         item["status"] = status
         self._emit("response.output_item.done", **self._slot(item), item=item)
-        self._emit("conversation.item.done", previous_item_id=self._conversation.previous(item), item=item)
+        if self._conversation_id is not None:
+            previous = self._conversation.previous(item)
+            self._emit("conversation.item.done", previous_item_id=previous, item=item)
 
     def _emit(self, kind: str, **fields: Any) -> None:
         self._outgoing.emit(kind, **fields)
@@ -195,6 +226,7 @@ class Response:
             "object": "realtime.response",
             "status": self._status,
             "status_details": None,
+            "conversation_id": self._conversation_id,
             "output": self._output,
             "output_modalities": self.session.modalities,
             "audio": {"output": self.session.output_audio},
@@ -206,7 +238,7 @@ class Response:
     def _usage(self) -> dict[str, Any]:
         """Words stand for tokens."""
         written = sum(_count(item) for item in self._output)
-        read = sum(_count(item) for item in self._conversation) - written
+        read = sum(_count(item) for item in self.context if item not in self._output)
         text, audio = (0, written) if self.session.speaks else (written, 0)
         return {
             "total_tokens": read + written,

@@ -55,7 +55,7 @@ _DEFAULTS: dict[str, Any] = {
     },
 }
 _FIXED = ("id", "object", "expires_at", "model")
-_NOT_OF_A_SESSION = frozenset({"conversation", "metadata"})  # in the options of a response
+_NOT_OF_A_SESSION = frozenset({"conversation", "metadata", "input"})  # in the options of a response
 # An update of these names all of the new value.
 _REPLACED = frozenset({"tool_choice", "transcription", "noise_reduction", "tracing", "prompt", "truncation", "voice"})
 
@@ -135,11 +135,33 @@ class SessionObject:
         return MAX_TOKENS if isinstance(self.max_output_tokens, str) else self.max_output_tokens
 
     @property
-    def tool_names(self) -> frozenset[str]:
+    def instructions(self) -> str:
+        return str(self._config["instructions"])
+
+    @property
+    def language(self) -> str | None:
+        """In which the user speaks, and is answered, if that was said (ISO 639-1)."""
+        transcription = self._config["audio"]["input"].get("transcription") or {}
+        languages = transcription.get("languages") or [transcription.get("language")]
+        return str(languages[0]) if languages[0] else None
+
+    @property
+    def tools_on_offer(self) -> tuple[Mapping[str, Any], ...]:
         """Those that may be called."""
-        if self._config["tool_choice"] == "none":
-            return frozenset()
-        return frozenset(tool["name"] for tool in self._config["tools"])
+        choice = self._config["tool_choice"]
+        tools = self._config["tools"] if choice != "none" else ()
+        return tuple(copy.deepcopy(tool) for tool in tools)
+
+    @property
+    def must_call(self) -> str | None:
+        """The tool that has to be called; "": one of them, None: none has to."""
+        match self._config["tool_choice"]:
+            case {"name": str(name)}:
+                return name
+            case "required" if self._config["tools"]:
+                return ""
+            case _:
+                return None
 
 
 def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

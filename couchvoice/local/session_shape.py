@@ -1,7 +1,7 @@
 """What a session may be, and a response's own settings: OpenAI's fields, types and ranges.
 
-Not supported here, and refused: MCP tools, transcription sessions, responses outside the conversation (``input``,
-``conversation: none``). Law: what passes can be used without looking again; voices and models may have any name.
+Not supported here, and refused: MCP tools. Law: what passes can be used without looking again; voices and models may
+have any name.
 """
 
 from __future__ import annotations
@@ -157,7 +157,8 @@ class SessionShape(msgspec.Struct, forbid_unknown_fields=True):
 class ResponseShape(msgspec.Struct, forbid_unknown_fields=True):
     """What ``response.create`` may ask for."""
 
-    conversation: Literal["auto"] | None = None
+    conversation: Literal["auto", "none"] | None = None
+    input: list[dict[str, Any]] | None = None
     metadata: _Metadata | None = None
     audio: _ResponseAudio | None = None
     instructions: str | None = None

@@ -15,12 +15,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from couchvoice.audio.frames import SAMPLE_RATE, AudioFrame, silence
-from couchvoice.errors import CouchvoiceError
+from couchvoice.local.engine_failed import EngineFailed
+from couchvoice.local.engines import Voice
 from couchvoice.local.resample import resample
 
 MIN_SPEED, MAX_SPEED = 0.25, 1.5
@@ -37,13 +37,6 @@ _TONE_LEVEL = 6000
 _TONE_FADE = 0.01  # s at each end, so that it does not click
 
 _log = logging.getLogger("couchvoice.local")
-
-
-class Voice(Protocol):
-    """Turns text into sound."""
-
-    async def speak(self, text: str, *, voice: str, speed: float = 1.0) -> AudioFrame:
-        """48 kHz. An empty text gives an empty frame, an unknown voice the default one. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +62,19 @@ _COLOURS = {
 }
 
 
-class VoiceFailed(CouchvoiceError):
-    """A speech engine gave no sound. ``engine`` is its program."""
-
-    code = "voice_failed"
-
-    def __init__(self, engine: str, detail: str) -> None:
-        super().__init__(engine, detail)
-        self.engine = engine
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.engine} gave no sound: {self.detail}"
-
-
 class Espeak:
-    """espeak-ng, or what takes its options. Raises VoiceFailed."""
+    """espeak-ng, or what takes its options. Raises EngineFailed."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
 
-    async def speak(self, text: str, *, voice: str, speed: float = 1.0) -> AudioFrame:
+    async def speak(self, text: str, *, voice: str, speed: float = 1.0, language: str | None = None) -> AudioFrame:
         if not text.strip():
             return AudioFrame(silence(0), SAMPLE_RATE)
         wav = await self._run(text, _options(_colour(voice), speed))
         samples = np.frombuffer(wav[_HEADER : len(wav) - len(wav) % 2], "<i2").astype(np.int16)
         if not samples.size:
-            raise VoiceFailed(self._command[0], "no samples")
+            raise EngineFailed(self._command[0], "no samples")
         return resample(AudioFrame(samples, int.from_bytes(wav[_RATE_FIELD], "little")), SAMPLE_RATE)
 
     async def _run(self, text: str, options: Sequence[str]) -> bytes:
@@ -105,25 +84,25 @@ class Espeak:
                 *self._command, *options, stdin=pipe, stdout=pipe, stderr=pipe
             )
         except OSError as exc:
-            raise VoiceFailed(self._command[0], str(exc)) from exc
+            raise EngineFailed(self._command[0], str(exc)) from exc
         try:
             async with asyncio.timeout(_TIMEOUT):
                 wav, complaint = await process.communicate(text.encode(errors="replace"))
         except TimeoutError as exc:
-            raise VoiceFailed(self._command[0], f"no answer within {_TIMEOUT:g} s") from exc
+            raise EngineFailed(self._command[0], f"no answer within {_TIMEOUT:g} s") from exc
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
         if process.returncode:
-            raise VoiceFailed(self._command[0], complaint.decode(errors="replace").strip()[-200:])
+            raise EngineFailed(self._command[0], complaint.decode(errors="replace").strip()[-200:])
         return wav
 
 
 class Tone:
     """A tone as long as the text would take: no words, but a talk can go on."""
 
-    async def speak(self, text: str, *, voice: str, speed: float = 1.0) -> AudioFrame:
+    async def speak(self, text: str, *, voice: str, speed: float = 1.0, language: str | None = None) -> AudioFrame:
         seconds = len(text.strip()) * _TONE_LENGTH / _clamped(speed)
         time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
         fade = np.minimum(1, np.minimum(time, time[::-1]) / _TONE_FADE)
@@ -137,14 +116,14 @@ class Dependable:
     def __init__(self, engine: Voice) -> None:
         self._voice = engine
 
-    async def speak(self, text: str, *, voice: str, speed: float = 1.0) -> AudioFrame:
+    async def speak(self, text: str, *, voice: str, speed: float = 1.0, language: str | None = None) -> AudioFrame:
         try:
-            return await self._voice.speak(text, voice=voice, speed=speed)
-        except VoiceFailed as exc:
+            return await self._voice.speak(text, voice=voice, speed=speed, language=language)
+        except EngineFailed as exc:
             if not isinstance(self._voice, Tone):
                 _log.warning("x speech: %s; answers are tones from now on", exc)
             self._voice = Tone()
-            return await self._voice.speak(text, voice=voice, speed=speed)
+            return await self._voice.speak(text, voice=voice, speed=speed, language=language)
 
 
 def choose_voice() -> Voice:

@@ -18,11 +18,12 @@ from typing import Any
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from couchvoice.audio.frames import AudioFrame
 from couchvoice.local.client_event import OutputClear
 from couchvoice.local.dialogue import Dialogue
 from couchvoice.local.engines import Engines
 from couchvoice.local.orders import Order, Speak
-from couchvoice.local.performer import Performer
+from couchvoice.local.performer import Performer, sound_ms
 from couchvoice.local.send_queue import SendQueue
 from couchvoice.local.session_object import SessionObject
 from couchvoice.local.wire_audio import chunks_for_wire
@@ -39,7 +40,6 @@ class SocketSession:
     def __init__(self, name: str, socket: WebSocket, session: SessionObject, engines: Engines) -> None:
         self.name = name
         self._socket = socket
-        self._voice = engines.voice
         self._dialogue = Dialogue(session, name.removeprefix("sess_"), foreign=OutputClear)
         self._performer = Performer(name, self._dialogue, engines, self)
         self._queue = SendQueue()
@@ -94,14 +94,16 @@ class SocketSession:
             self._close_code = TOO_SLOW
             self.hang_up()
 
-    async def speak(self, order: Speak) -> list[Order]:
+    @property
+    def audible(self) -> bool:
+        return True
+
+    async def room(self) -> None:
         await self._queue.room()
-        if not self._dialogue.awaits(order.response_id):
-            return []
-        sound = await self._voice.speak(order.text, voice=order.voice, speed=order.speed)
+
+    def utter(self, order: Speak, sound: AudioFrame) -> list[Order]:
         chunks = chunks_for_wire(sound, order.format)
-        milliseconds = -(-sound.samples.size * 1000 // sound.rate)
-        return self._dialogue.sentence_sent(order.response_id, order.text, chunks, ms=milliseconds)
+        return self._dialogue.sentence_sent(order.response_id, chunks, ms=sound_ms(sound))
 
     def hush(self, response_id: str) -> None:
         """What was sent is the client's to stop."""

@@ -25,7 +25,8 @@ from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, sile
 from couchvoice.audio.pacing import Pace
 from couchvoice.local.app import RealtimeApp
 from couchvoice.local.engines import Engines
-from couchvoice.local.recordings import KnownRecordings, Recording, load_recordings
+from couchvoice.local.hearing import choose_recognizer
+from couchvoice.local.recordings import Recording, load_recordings
 from couchvoice.local.replies import Rules
 from couchvoice.local.resample import resample
 from couchvoice.local.voice import Tone
@@ -51,7 +52,7 @@ def known(name: str) -> list[Recording]:
 @functools.cache
 def engines() -> Engines:
     """They keep nothing of a call. Tones for a voice: these take no time to make."""
-    return Engines(KnownRecordings([*known("first-talk"), *known("barge-in")]), Rules.load(), Tone())
+    return Engines(choose_recognizer(recordings=[*known("first-talk"), *known("barge-in")]), Rules.load(), Tone())
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from couchvoice.local.client_event import InputAppend, OutputClear
 from couchvoice.local.dialogue import Dialogue
 from couchvoice.local.orders import Emit, Hush, Order, Speak, Think, Transcribe
-from couchvoice.local.replies import Call, Reply, Say, ToolResult
+from couchvoice.local.reply import Call, Part, Say, ToolResult
 from couchvoice.local.session_object import SessionObject
 from couchvoice.local.wire_audio import CHUNK_MS
 from tests.local.wire import WEBRTC_LACKS, WEBSOCKET_LACKS, Event, SessionJudge
@@ -30,12 +30,12 @@ TOOLS: list[dict[str, Any]] = [
 ]
 
 GREETING, STORY, MEMORY, BOTH, ASIDE = "hello", "a story", "memory", "both", "not you"
-REPLIES = {
-    GREETING: Reply((Say("Yes, I can hear you. How are you?"),)),
-    STORY: Reply((Say("One day it rained. Then it snowed. Nobody minded."),)),
-    MEMORY: Reply((Say("One moment."), Call("show_memory_status", {"thread": 1}))),
-    BOTH: Reply((Call("show_memory_status", {}), Call("lookup_crisis_resources", {"country": "IE"}))),
-    ASIDE: Reply((Call("wait_for_user", {}),)),
+REPLIES: dict[str, tuple[Part, ...]] = {
+    GREETING: (Say("Yes, I can hear you. How are you?"),),
+    STORY: (Say("One day it rained. Then it snowed. Nobody minded."),),
+    MEMORY: (Say("One moment."), Call("show_memory_status", {"thread": 1})),
+    BOTH: (Call("show_memory_status", {}), Call("lookup_crisis_resources", {"country": "IE"})),
+    ASIDE: (Call("wait_for_user", {}),),
 }
 
 Kind = TypeVar("Kind")
@@ -118,23 +118,30 @@ class Stage:
 
     # The engines
 
-    def think(self, reply: Reply | None = None) -> list[Event]:
+    def think(self, parts: tuple[Part, ...] | None = None) -> list[Event]:
+        """A whole reply: these parts, or what is known of the question."""
         order = self._do(Think)
-        if reply is None:
-            reply = reported(*order.results) if order.results else REPLIES.get(order.heard, Reply())
-        return self.take(self.dialogue.replied(order.response_id, reply))
+        question = order.question
+        if parts is None:
+            parts = reported(*question.results) if question.results else REPLIES.get(question.heard, ())
+        events = [event for part in parts for event in self.take(self.dialogue.reply_part(order.response_id, part))]
+        return events + self.take(self.dialogue.reply_ended(order.response_id))
+
+    def think_on(self, part: Part) -> list[Event]:
+        """The reply begins, or goes on, like this; there may be more."""
+        return self.take(self.dialogue.reply_part(self.pending(Think)[0].response_id, part))
 
     def synthesize(self, ms: int = SENTENCE_MS) -> list[Event]:
         """One sentence goes into the queue, or out, as in the sessions: not if its response is over."""
         order = self._do(Speak)
         if self._sends_sound:
             chunks = [CHUNK] * -(-ms // CHUNK_MS)
-            return self.take(self.dialogue.sentence_sent(order.response_id, order.text, chunks, ms=ms))
+            return self.take(self.dialogue.sentence_sent(order.response_id, chunks, ms=ms))
         if not self.dialogue.awaits(order.response_id):
             return []
         if ms and order.response_id not in self.queued:
             self.queued.append(order.response_id)
-        return self.take(self.dialogue.sentence_queued(order.response_id, order.text, ms=ms))
+        return self.take(self.dialogue.sentence_queued(order.response_id, ms=ms))
 
     def play(self) -> list[Event]:
         """The first sample of what is queued goes out."""
@@ -183,10 +190,10 @@ class Stage:
         return order
 
 
-def reported(*results: ToolResult) -> Reply:
+def reported(*results: ToolResult) -> tuple[Part, ...]:
     """What is said about the tools' outputs; nothing about waiting."""
     texts = [f"{result.name} says {result.output.get('output', result.output)}." for result in results]
-    return Reply((Say(" ".join(texts)),)) if results[0].name != "wait_for_user" else Reply()
+    return (Say(" ".join(texts)),) if results[0].name != "wait_for_user" else ()
 
 
 def types(events: list[Event]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from couchvoice.local.orders import Think
 from tests.local.staged import GREETING, STORY, Stage, types
 
 MESSAGE = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hello"}]}
@@ -187,8 +188,11 @@ def test_a_response_is_cancelled_by_its_id() -> None:
         ({"metadata": {"a": 1}}, "invalid_type", "response.metadata[...]"),
         ({"metadata": {str(n): "" for n in range(17)}}, "invalid_value", "response.metadata"),
         ({"audio": {"output": {"speed": 9}}}, "invalid_value", "response.audio.output.speed"),
-        ({"conversation": "none"}, "invalid_value", "response.conversation"),
-        ({"input": []}, "unknown_parameter", "response.input"),
+        ({"conversation": "new"}, "invalid_value", "response.conversation"),
+        ({"input": 5}, "invalid_type", "response.input"),
+        ({"input": [5]}, "invalid_type", "response.input[0]"),
+        ({"input": [{"type": "message"}]}, "missing_required_parameter", "response.input[0].role"),
+        ({"input": [{"type": "item_reference", "id": "nobody"}]}, "item_not_found", "response.input[0].id"),
         ({"max_output_tokens": 0}, "invalid_value", "response.max_output_tokens"),
     ],
 )
@@ -202,8 +206,8 @@ def test_a_response_may_have_tools_and_a_voice_of_its_own() -> None:
     options = {"tool_choice": "none", "audio": {"output": {"voice": {"id": "voice_1"}}}, "instructions": None}
     stage.send("response.create", response=options)
     assert stage.last("response.created")["response"]["audio"]["output"]["voice"] == "voice_1"
-    (order,) = (order for order in stage.orders if hasattr(order, "tools"))
-    assert order.tools == frozenset()
+    (order,) = stage.pending(Think)
+    assert order.question.tools == ()
 
 
 # What is no event

@@ -80,7 +80,7 @@ def test_the_answer_waits_for_the_words() -> None:
     stage.utter()
     assert not stage.pending(Think)
     stage.hear(GREETING)
-    assert [order.heard for order in stage.pending(Think)] == [GREETING]
+    assert [order.question.heard for order in stage.pending(Think)] == [GREETING]
 
 
 @pytest.mark.row("F1", "O5")
@@ -109,8 +109,8 @@ def test_parallel_calls_stand_in_one_response_and_are_answered_by_one() -> None:
         ]
     assert types(stage.send("response.create")) == ["response.created"]
     (order,) = stage.pending(Think)
-    assert [result.name for result in order.results] == ["show_memory_status", "lookup_crisis_resources"]
-    assert [result.arguments for result in order.results] == [{}, {"country": "IE"}]
+    assert [result.name for result in order.question.results] == ["show_memory_status", "lookup_crisis_resources"]
+    assert [result.arguments for result in order.question.results] == [{}, {"country": "IE"}]
     stage.answer()
     assert stage.last("response.done")["response"]["status"] == "completed"
 
@@ -126,7 +126,7 @@ def test_a_tools_output_is_read_as_json_if_it_is_an_object() -> None:
         )
     stage.send("response.create")
     (order,) = stage.pending(Think)
-    outputs = [result.output for result in order.results]
+    outputs = [result.output for result in order.question.results]
     assert outputs == [{"a": 1}, *({"output": text} for text in ("[1]", "NaN", "words", "[" * 10_000))]
 
 
@@ -188,7 +188,7 @@ def test_who_speaks_while_the_answer_is_thought_of_cancels_it_before_a_sound() -
     assert types(stage.start_speaking()) == ["input_audio_buffer.speech_started", *DONE]
     stage.stop_speaking()
     stage.hear("also")
-    assert [order.heard for order in stage.pending(Think)] == [STORY, f"{STORY} also"]
+    assert [order.question.heard for order in stage.pending(Think)] == [STORY, f"{STORY} also"]
     assert stage.think() == []
 
 
@@ -283,7 +283,7 @@ def test_without_create_response_nobody_answers_until_asked() -> None:
     stage = Stage({**TRANSCRIBES, "audio": {"input": {"turn_detection": {"create_response": False}}}})
     assert types(stage.say(GREETING)) == UTTERED
     assert types(stage.send("response.create")) == ["response.created"]
-    assert [order.heard for order in stage.pending(Think)] == [GREETING]
+    assert [order.question.heard for order in stage.pending(Think)] == [GREETING]
 
 
 def test_two_answers_one_after_the_other_sound_one_after_the_other() -> None:
@@ -306,14 +306,14 @@ def test_a_failed_transcription_is_told_and_answered_all_the_same() -> None:
     (event,) = stage.hear(None)
     assert event["type"] == "conversation.item.input_audio_transcription.failed"
     assert set(event["error"]) == {"type", "code", "message"}
-    assert [order.heard for order in stage.pending(Think)] == [""]
+    assert [order.question.heard for order in stage.pending(Think)] == [""]
 
 
 def test_without_transcription_the_words_are_heard_but_not_told() -> None:
     stage = Stage({"audio": {"input": {"transcription": None}}})
     stage.utter()
     assert stage.hear(GREETING) == []
-    assert [order.heard for order in stage.pending(Think)] == [GREETING]
+    assert [order.question.heard for order in stage.pending(Think)] == [GREETING]
     item_id = stage.last("input_audio_buffer.committed")["item_id"]
     (retrieved,) = stage.send("conversation.item.retrieve", item_id=item_id)
     assert retrieved["item"]["content"] == [{"type": "input_audio", "transcript": None}]
@@ -324,7 +324,7 @@ def test_an_answer_does_not_wait_for_an_item_that_was_deleted() -> None:
     stage.utter()
     item_id = stage.last("input_audio_buffer.committed")["item_id"]
     assert types(stage.send("conversation.item.delete", item_id=item_id)) == ["conversation.item.deleted"]
-    assert [order.heard for order in stage.pending(Think)] == [""]
+    assert [order.question.heard for order in stage.pending(Think)] == [""]
     assert stage.hear("too late") == []
 
 

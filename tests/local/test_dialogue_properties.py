@@ -15,14 +15,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from couchvoice.local.client_event import InputAppend, OutputClear
 from couchvoice.local.orders import Detect, Speak, Think, Transcribe
-from couchvoice.local.replies import Call, Reply, Say
+from couchvoice.local.reply import Call, Part, Say
 from tests.local.staged import GREETING, MEMORY, STORY, TOOLS, Stage
 
 EXAMPLES = 100
 STEPS = 40
 WORDS = st.sampled_from([GREETING, MEMORY, STORY, "", "...", "a.b! c?? d", "x" * 300])
 PARTS = st.one_of(st.builds(Say, WORDS), st.builds(Call, st.just("show_memory_status"), st.just({"a": [1, None]})))
-REPLIES = st.lists(PARTS, max_size=4).map(lambda parts: Reply(tuple(parts)))
+REPLIES = st.lists(PARTS, max_size=4).map(tuple)
 MILLISECONDS = st.sampled_from([0, 1, 99, 100, 1000, 100_000])
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.just(10**4000)),
@@ -42,6 +42,12 @@ SESSIONS: list[dict[str, Any]] = [
     {"audio": {"input": {"turn_detection": {"type": "semantic_vad", "create_response": False}}}},
     {"audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": 0, "silence_duration_ms": 0}}}},
     {"audio": {"input": {"transcription": None}, "output": {"voice": "ash", "speed": 1.5}}},
+]
+RESPONSES: list[dict[str, Any] | None] = [
+    None,
+    {"conversation": "none"},
+    {"conversation": "none", "output_modalities": ["text"], "input": []},
+    {"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": GREETING}]}]},
 ]
 KINDS = [
     "session.update",
@@ -96,6 +102,8 @@ class AnyTalk(RuleBasedStateMachine):
             "audio": draw.draw(st.sampled_from(["AAAA", "", "AA==", "A"])),
             "audio_end_ms": draw.draw(MILLISECONDS),
             "heard_ms": draw.draw(MILLISECONDS),
+            "response": draw.draw(st.sampled_from(RESPONSES)),
+            "response_id": draw.draw(st.sampled_from([None, *self.stage.judge.outside])),
         }
 
     def _item(self, draw: st.DataObject) -> dict[str, Any]:
@@ -123,7 +131,7 @@ class AnyTalk(RuleBasedStateMachine):
         self.stage.stop_speaking()
 
     @rule(reply=REPLIES)
-    def the_user_is_about_to_be_answered(self, reply: Reply) -> None:
+    def the_user_is_about_to_be_answered(self, reply: tuple[Part, ...]) -> None:
         """The way to where most can go wrong."""
         self.stage.utter()
         while self.stage.pending(Transcribe):
@@ -144,8 +152,13 @@ class AnyTalk(RuleBasedStateMachine):
 
     @precondition(lambda self: self.stage.pending(Think))
     @rule(reply=REPLIES)
-    def a_reply_is_found(self, reply: Reply) -> None:
+    def a_reply_is_found(self, reply: tuple[Part, ...]) -> None:
         self.stage.think(reply)
+
+    @precondition(lambda self: self.stage.pending(Think))
+    @rule(part=PARTS)
+    def a_part_of_a_reply_is_found(self, part: Part) -> None:
+        self.stage.think_on(part)
 
     @precondition(lambda self: self.stage.pending(Speak))
     @rule(ms=MILLISECONDS)
@@ -180,6 +193,7 @@ class AnyTalk(RuleBasedStateMachine):
         self._finish()
         assert stage.judge.sounding is None
         assert stage.send("response.create")[0]["type"] == "response.created"
+        assert not stage.judge.outside
         self._finish()
 
     def _finish(self) -> None:

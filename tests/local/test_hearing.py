@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 
 import numpy as np
 import pytest
 
+from couchvoice.audio.frames import AudioFrame
+from couchvoice.local.engines import Recognizer
 from couchvoice.local.hearing import choose_recognizer
 from couchvoice.local.missing import MissingPart
 from couchvoice.local.phrases import PhraseRecognizer
 from couchvoice.local.recordings import Recording
 from couchvoice.local.resample import RATE
-from tests.local.speech import heard_at_16k
+from tests.local.speech import Samples, heard_at_16k
 from tests.requirements import require
 
 KNOWN = "Is memory on for this conversation?"
@@ -22,6 +25,10 @@ PHRASE = "Thank you very much, goodbye."
 
 def recording() -> Recording:
     return Recording(KNOWN, heard_at_16k(KNOWN), RATE)
+
+
+def text_of(recognizer: Recognizer, samples: Samples) -> str | None:
+    return asyncio.run(recognizer.hear(AudioFrame(samples, RATE))).text
 
 
 @pytest.fixture
@@ -34,20 +41,20 @@ def pocketsphinx() -> None:
 
 def test_recordings_alone_hear_only_recordings() -> None:
     recognizer = choose_recognizer(recordings=[recording()])
-    assert recognizer.hear(heard_at_16k(KNOWN), RATE).text == KNOWN
-    assert recognizer.hear(heard_at_16k(PHRASE), RATE).text is None
+    assert text_of(recognizer, heard_at_16k(KNOWN)) == KNOWN
+    assert text_of(recognizer, heard_at_16k(PHRASE)) is None
 
 
 @pytest.mark.usefixtures("pocketsphinx")
 def test_what_no_recording_explains_may_be_a_phrase() -> None:
     recognizer = choose_recognizer(recordings=[recording()], phrases=[PHRASE])
-    assert recognizer.hear(heard_at_16k(KNOWN), RATE).text == KNOWN
-    assert recognizer.hear(heard_at_16k(PHRASE), RATE).text == PHRASE
+    assert text_of(recognizer, heard_at_16k(KNOWN)) == KNOWN
+    assert text_of(recognizer, heard_at_16k(PHRASE)) == PHRASE
 
 
 @pytest.mark.usefixtures("pocketsphinx")
 def test_phrases_alone_hear_any_voice() -> None:
-    assert choose_recognizer(phrases=[PHRASE]).hear(heard_at_16k(PHRASE, "cedar"), RATE).text == PHRASE
+    assert text_of(choose_recognizer(phrases=[PHRASE]), heard_at_16k(PHRASE, "cedar")) == PHRASE
 
 
 def test_without_pocketsphinx_recordings_are_heard_and_the_log_says_why(
@@ -55,19 +62,19 @@ def test_without_pocketsphinx_recordings_are_heard_and_the_log_says_why(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
     recognizer = choose_recognizer(recordings=[recording()], phrases=[PHRASE])
-    assert recognizer.hear(heard_at_16k(KNOWN), RATE).text == KNOWN
+    assert text_of(recognizer, heard_at_16k(KNOWN)) == KNOWN
     assert "pocketsphinx" in caplog.text
 
 
 def test_with_nothing_at_all_nothing_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
-    assert choose_recognizer(phrases=[PHRASE]).hear(np.zeros(RATE, np.int16), RATE).text is None
-    assert choose_recognizer().hear(heard_at_16k(KNOWN), RATE).text is None
+    assert text_of(choose_recognizer(phrases=[PHRASE]), np.zeros(RATE, np.int16)) is None
+    assert text_of(choose_recognizer(), heard_at_16k(KNOWN)) is None
 
 
 def test_the_log_shows_the_share_but_not_the_words(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "couchvoice.local"):
-        choose_recognizer(recordings=[recording()]).hear(heard_at_16k(KNOWN), RATE)
+        text_of(choose_recognizer(recordings=[recording()]), heard_at_16k(KNOWN))
     assert f"…({len(KNOWN)} chars)" in caplog.text
     assert "accepted" in caplog.text
     assert KNOWN not in caplog.text

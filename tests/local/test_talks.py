@@ -12,7 +12,8 @@ import pytest
 from couchvoice.audio.wav import read_wav
 from couchvoice.local.detector import SpeechStarted, SpeechStopped
 from couchvoice.local.recordings import KnownRecordings, Recording, load_recordings
-from couchvoice.local.replies import Call, Rules
+from couchvoice.local.replies import Rules
+from couchvoice.local.reply import Call, Question
 from tests.local.speech import FIXTURES, events
 
 SHIPPED = FIXTURES.parent / "couchvoice" / "apps"
@@ -72,8 +73,9 @@ def test_the_shipped_rules_know_each_line(name: str, calls: list[int]) -> None:
     rules = Rules.load()
     lines = (FIXTURES / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     assert set(lines) <= set(rules.phrases)
-    replies = [rules.answer(line, tools=TOOLS) for line in lines]
-    assert [sum(isinstance(part, Call) for part in reply.parts) for reply in replies] == calls
+    tools = [{"name": name} for name in TOOLS]
+    replies = [rules.parts(Question(heard=line, tools=tools)) for line in lines]
+    assert [sum(isinstance(part, Call) for part in reply) for reply in replies] == calls
 
 
 @pytest.mark.row("P21")

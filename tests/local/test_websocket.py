@@ -146,7 +146,7 @@ class SlowVoice:
     def __init__(self) -> None:
         self.let_go = asyncio.Event()
 
-    async def speak(self, text: str, *, voice: str, speed: float = 1.0) -> AudioFrame:
+    async def speak(self, text: str, *, voice: str, speed: float = 1.0, language: str | None = None) -> AudioFrame:
         await self.let_go.wait()
         return AudioFrame(silence(RATE), 2 * RATE)
 

@@ -59,6 +59,7 @@ class SessionJudge:
         self.items: list[str] = []  # the conversation, in order
         self.sounding: str | None = None
         self.response: _Response | None = None
+        self.outside: dict[str, _Response] = {}  # those that are not of the conversation
         self._seen: set[str] = set()
         self._added: dict[str, Event] = {}  # items that are added and not done
         self._speech: str | None = None
@@ -87,26 +88,36 @@ class SessionJudge:
 
     def end(self) -> None:
         assert self.response is None, "a response has not ended"
+        assert not self.outside, "a response outside of the conversation has not ended"
         assert self._due is None, f"{self._due} is missing"
         assert not self._added, f"items are not done: {list(self._added)}"
 
     def _see_response(self, kind: str, event: Event) -> None:
         if kind == "response.created":
-            assert self.response is None, "a second response while one is active"
-            assert event["response"]["status"] == "in_progress"
-            self.response = _Response(event["response"]["id"])
+            self._see_beginning(event["response"])
             return
-        assert self.response is not None, f"{kind} outside a response"
+        response_id = event.get("response_id") or event["response"]["id"]
+        response = self.outside.get(response_id, self.response)
+        assert response is not None, f"{kind} outside a response"
         if kind == "response.content_part.added":
-            self._announced.add(self.response.id)
+            self._announced.add(response.id)
         if kind == "response.output_audio_transcript.delta" and self.sounding is not None:
-            assert self.sounding == self.response.id, "words of a response while another one sounds"
-        self.response.see(kind, event)
-        if kind in ("response.output_item.added", "response.output_item.done"):
+            assert self.sounding == response.id, "words of a response while another one sounds"
+        response.see(kind, event)
+        if kind in ("response.output_item.added", "response.output_item.done") and response is self.response:
             self._due = kind.replace("response.output_item", "conversation.item"), _item_id(event)
         elif kind == "response.done":
-            self._over.add(self.response.id)
-            self.response = None
+            self._over.add(response.id)
+            self.outside.pop(response.id, None)
+            self.response = None if response is self.response else self.response
+
+    def _see_beginning(self, response: Event) -> None:
+        assert response["status"] == "in_progress"
+        if response["conversation_id"] is None:
+            self.outside[response["id"]] = _Response(response["id"])
+            return
+        assert self.response is None, "a second response while one is active"
+        self.response = _Response(response["id"])
 
     def _see_item(self, kind: str, event: Event) -> None:
         if kind == "added":
