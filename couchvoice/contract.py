@@ -1,4 +1,4 @@
-"""Wire models of the backend's four endpoints, shared by the client and our backend.
+"""Wire models of the backend's endpoints, shared by the client and our backend.
 
 Law: requests are strict (an unknown field or a wrong type is refused), replies are lenient (a backend that is
 not ours may add fields; what has a default here may be missing, or of no use).
@@ -6,9 +6,11 @@ not ours may add fields; what has a default here may be missing, or of no use).
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -18,11 +20,13 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 
 SESSION_PATH = "/api/voice/realtime/session"
 TOOLS_PATH = "/api/voice/realtime/tools"
 TURN_PATH = "/api/voice/realtime/turn"
 END_PATH = "/api/voice/realtime/end"
+CONFIG_PATH = "/api/voice/realtime/config"
 SESSION_TOKEN_HEADER = "X-Couchvoice-Session"
 
 ThreadId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -32,6 +36,20 @@ ToolStatus = Literal["started", "completed", "failed"]
 
 # OpenAI's realtime voices, as the session config knows them.
 VOICES = ("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse")
+# ISO 639, then script and region as in BCP 47: "de", "pt-BR", "zh-Hant-TW".
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]{4})?(-([a-z]{2}|[0-9]{3}))?", re.IGNORECASE)
+AUTO_LANGUAGE = "auto"  # whichever is heard
+
+
+def is_language(code: str) -> bool:
+    """Has it the shape of a language's code, or is it "auto"?"""
+    return code == AUTO_LANGUAGE or _LANGUAGE.fullmatch(code) is not None
+
+
+def _language(code: str) -> str:
+    if not is_language(code):
+        raise PydanticCustomError("language", "not the code of a language, such as en or de, nor auto")
+    return code
 
 
 class _Request(BaseModel):
@@ -61,6 +79,9 @@ class SessionRequest(_Request):
     user_id: str | None = None
     memory_mode: MemoryMode = "incognito"
     assistant_voice: str | None = None
+    language: Annotated[str, AfterValidator(_language)] | None = None
+    vad_sensitivity: Annotated[int, Field(ge=0, le=100)] | None = None
+    silence_duration_ms: Annotated[int, Field(ge=200, le=800)] | None = None
 
 
 class IceServer(_Reply):
@@ -165,6 +186,21 @@ class EndReply(_Reply):
     turn_count: int | None = None
     open_loops: list[str] = []
     resolved_threads: list[str] = []
+
+
+class ConfigRequest(_Request):
+    """``POST /api/voice/realtime/config``: what of a running session is to change."""
+
+    thread_id: ThreadId
+    user_id: str | None = None
+    mode: str | None = None
+    voice: str | None = None
+
+
+class ConfigReply(_Reply):
+    """``session`` is for the ``session.update`` that changes it."""
+
+    session: dict[str, Any]
 
 
 class ErrorDetail(_Reply):

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from couchvoice.contract import (
     VOICES,
+    ConfigReply,
+    ConfigRequest,
     EndReply,
     EndRequest,
     SessionReply,
@@ -25,12 +27,14 @@ MINIMAL_REQUESTS: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (ToolRequest, {"thread_id": "t", "tool_name": "x"}),
     (TurnRequest, {"thread_id": "t"}),
     (EndRequest, {"thread_id": "t"}),
+    (ConfigRequest, {"thread_id": "t"}),
 ]
 MINIMAL_REPLIES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (SessionReply, {"client_secret": "ek", "session_config": {}}),
     (ToolReply, {"output": {}}),
     (TurnReply, {"recorded": True}),
     (EndReply, {"finalized": False}),
+    (ConfigReply, {"session": {}}),
 ]
 
 
@@ -76,7 +80,13 @@ def test_an_optional_field_of_no_use_falls_back_to_its_default(model: type[BaseM
 
 @pytest.mark.parametrize(
     ("model", "name"),
-    [(SessionReply, "client_secret"), (ToolReply, "output"), (TurnReply, "recorded"), (EndReply, "finalized")],
+    [
+        (SessionReply, "client_secret"),
+        (ToolReply, "output"),
+        (TurnReply, "recorded"),
+        (EndReply, "finalized"),
+        (ConfigReply, "session"),
+    ],
 )
 @pytest.mark.parametrize("value", [None, ["x"]], ids=str)
 def test_a_required_field_of_no_use_refuses_the_reply(model: type[BaseModel], name: str, value: object):
@@ -88,6 +98,21 @@ def test_a_required_field_of_no_use_refuses_the_reply(model: type[BaseModel], na
 def test_a_thread_has_a_name_of_1_to_200_characters(thread: object):
     with pytest.raises(ValidationError):
         SessionRequest.model_validate_json(json.dumps({"thread_id": thread}))
+
+
+@pytest.mark.row("D13")
+@pytest.mark.parametrize("code", ["de", "DE", "pt-BR", "zh-Hant-TW", "es-419", "haw", "auto"])
+def test_a_language_is_named_by_its_code_or_left_open(code: str):
+    assert SessionRequest(thread_id="t", language=code).language == code
+
+
+@pytest.mark.row("D13")
+@pytest.mark.parametrize(
+    "code", ["", "d", "German", "de_DE", "de-", "de-DE-", " de", "de\n", "d\u00e9", "de-DE-x-y", 5, ["de"]]
+)
+def test_what_is_no_code_of_a_language_is_refused(code: object):
+    with pytest.raises(ValidationError):
+        SessionRequest.model_validate_json(json.dumps({"thread_id": "t", "language": code}))
 
 
 def test_incognito_is_what_nobody_asked_for():

@@ -9,7 +9,7 @@ import pytest
 
 from couchvoice.errors import ConfigError
 from couchvoice.private import Private
-from couchvoice.settings import Settings, load_settings
+from couchvoice.settings import SessionSettings, Settings, load_settings
 
 
 def load(
@@ -50,6 +50,20 @@ def test_every_variable_has_its_setting(tmp_path: Path):
         "COUCHVOICE_DATABASE_URL": "sqlite+aiosqlite:///x.db",
         "COUCHVOICE_LOG": "debug",
         "OPENAI_API_KEY": "sk",
+        "COUCHVOICE_MODEL": "m",
+        "COUCHVOICE_VOICE": "cedar",
+        "COUCHVOICE_SPEED": "1",
+        "COUCHVOICE_LANGUAGE": "de",
+        "COUCHVOICE_TRANSCRIPTION_MODEL": "none",
+        "COUCHVOICE_TURN_DETECTION": "semantic_vad",
+        "COUCHVOICE_VAD_THRESHOLD": "0.25",
+        "COUCHVOICE_VAD_SENSITIVITY": "40",
+        "COUCHVOICE_PREFIX_PADDING_MS": "200",
+        "COUCHVOICE_SILENCE_DURATION_MS": "700",
+        "COUCHVOICE_IDLE_TIMEOUT_MS": "6000",
+        "COUCHVOICE_EAGERNESS": "low",
+        "COUCHVOICE_CREATE_RESPONSE": "False",
+        "COUCHVOICE_INTERRUPT_RESPONSE": "false",
     }
     assert load(environ=environ) == Settings(
         backend_url="https://b",
@@ -60,7 +74,54 @@ def test_every_variable_has_its_setting(tmp_path: Path):
         database_url="sqlite+aiosqlite:///x.db",
         log="debug",
         openai_api_key=Private("sk"),
+        session=SessionSettings(
+            model="m",
+            voice="cedar",
+            speed=1.0,
+            language="de",
+            transcription_model="none",
+            turn_detection="semantic_vad",
+            vad_threshold=0.25,
+            vad_sensitivity=40,
+            prefix_padding_ms=200,
+            silence_duration_ms=700,
+            idle_timeout_ms=6000,
+            eagerness="low",
+            create_response=False,
+            interrupt_response=False,
+        ),
     )
+
+
+@pytest.mark.row("D2")
+def test_a_session_is_set_in_the_file_too_with_numbers_and_switches_as_they_are(tmp_path: Path):
+    file = tmp_path / "config.toml"
+    file.write_text(
+        'language = "de"\nspeed = 1\nvad_threshold = 0.25\nsilence_duration_ms = 700\ninterrupt_response = false\n',
+        encoding="utf-8",
+    )
+    wanted = SessionSettings(
+        language="de", speed=1.0, vad_threshold=0.25, silence_duration_ms=650, interrupt_response=False
+    )
+    loaded = load(environ={"COUCHVOICE_SILENCE_DURATION_MS": "650"}, file=file).session
+    assert loaded == wanted
+    assert type(loaded.speed) is float
+    assert load({"silence_duration_ms": 650}, file=file).session == wanted
+
+
+@pytest.mark.row("D2")
+@pytest.mark.parametrize(
+    ("variable", "text", "wanted"),
+    [
+        ("COUCHVOICE_VAD_THRESHOLD", "loud", "a number"),
+        ("COUCHVOICE_SILENCE_DURATION_MS", "500.5", "a whole number"),
+        ("COUCHVOICE_SILENCE_DURATION_MS", "9" * 5000, "a whole number"),
+        ("COUCHVOICE_INTERRUPT_RESPONSE", "maybe", "true or false"),
+    ],
+)
+def test_text_that_is_no_number_or_no_switch_is_refused_by_its_variable(variable: str, text: str, wanted: str):
+    with pytest.raises(ConfigError, match=f'^{variable} must be {wanted}, not "{text}"$'):
+        load(environ={variable: text})
 
 
 def test_secrets_are_wrapped_as_they_are_read():
@@ -96,6 +157,11 @@ def test_the_default_file_may_be_absent(tmp_path: Path, monkeypatch: pytest.Monk
         (b'openai_api_key = "sk"\n', "unknown setting 'openai_api_key'"),
         (b"log = 5\n", "setting 'log' in"),
         (b'[log]\nlevel = "x"\n', "must be a string, not dict"),
+        (b"vad_sensitivity = true\n", "must be a whole number, not bool"),
+        (b"vad_sensitivity = 50.0\n", "must be a whole number, not float"),
+        (b"create_response = 1\n", "must be true or false, not int"),
+        (b"vad_threshold = [0.5]\n", "must be a number, not list"),
+        (b"speed = 1" + b"0" * 400 + b"\n", "must be a number, not int"),
         (b'provider = "somebody"\n', 'unknown provider "somebody": choose one of local, openai'),
     ],
 )

@@ -1,4 +1,4 @@
-"""The backend as an ASGI application: the four endpoints, health, one shape for every error.
+"""The backend as an ASGI application: the voice endpoints, health, one shape for every error.
 
 Not a server: whoever calls ``create_app`` runs it, in process or behind a port. Law: the store and the provider are
 closed when the application shuts down.
@@ -15,9 +15,10 @@ from couchvoice.backend.body_limit import BodyLimit
 from couchvoice.backend.providers import Provider
 from couchvoice.backend.refusals import install_error_bodies
 from couchvoice.backend.routes import VoiceEndpoints
-from couchvoice.backend.session_config import SessionDefaults
+from couchvoice.backend.session_checks import check_session_settings
 from couchvoice.backend.store import Store
 from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry
+from couchvoice.settings import SessionSettings
 
 HEALTH_PATH = "/api/health"
 
@@ -27,8 +28,12 @@ def create_app(
     store: Store,
     provider: Provider,
     tools: ToolRegistry | None = None,
-    defaults: SessionDefaults | None = None,
+    session: SessionSettings | None = None,
 ) -> FastAPI:
+    """Raises ConfigError when ``session`` cannot be asked of a provider."""
+    session = session or SessionSettings()
+    check_session_settings(session)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
@@ -46,7 +51,7 @@ def create_app(
         store=store,
         provider=provider,
         tools=tools or ToolRegistry(STANDARD_TOOLS),
-        defaults=defaults or SessionDefaults(),
+        settings=session,
     )
     app.include_router(endpoints.router)
     return app

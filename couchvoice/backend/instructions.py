@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 
-from couchvoice.contract import MemoryMode
+from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.language import english_name
 
 _ROLE = """\
 # Role
@@ -28,6 +29,10 @@ you. Say that something was saved, changed or deleted only after a tool has repo
 _BREVITY = """\
 # Brevity
 You are heard, not read: one to three short sentences, at most one question. No lists, no headings, no markup."""
+
+_LANGUAGE = """\
+# Language
+Speak {language}, even when you hear something else. Use another language only when the person asks you to."""
 
 _TOOLS = """\
 # Tools
@@ -50,12 +55,13 @@ lookup_crisis_resources, and name only what it found. Never say a number from me
 country they are in; never infer it from an accent, a language or the time of day."""
 
 
-def instructions(*, thread_id: str, user_id: str | None, memory_mode: MemoryMode) -> str:
+def instructions(briefing: Briefing) -> str:
     blocks = (
         _ROLE,
-        _metadata(thread_id, "persistent" if user_id else "guest", memory_mode),
-        _INCOGNITO if memory_mode == "incognito" else _PERSISTENT,
+        _metadata(briefing),
+        _INCOGNITO if briefing.memory_mode == "incognito" else _PERSISTENT,
         _BREVITY,
+        *_language(briefing),
         _TOOLS,
         _SILENCE,
         _UNCLEAR,
@@ -64,6 +70,14 @@ def instructions(*, thread_id: str, user_id: str | None, memory_mode: MemoryMode
     return "\n\n".join(blocks)
 
 
-def _metadata(thread_id: str, user_scope: str, memory_mode: MemoryMode) -> str:
-    facts = {"thread": thread_id, "user_scope": user_scope, "memory_mode": memory_mode}
+def _metadata(briefing: Briefing) -> str:
+    facts = {
+        "thread": briefing.thread_id,
+        "user_scope": "persistent" if briefing.user_id else "guest",
+        "memory_mode": briefing.memory_mode,
+    }
     return f"# Session\n{json.dumps(facts)}"
+
+
+def _language(briefing: Briefing) -> list[str]:
+    return [_LANGUAGE.format(language=english_name(briefing.language))] if briefing.language else []

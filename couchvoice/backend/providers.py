@@ -34,7 +34,7 @@ _log = logging.getLogger("couchvoice.backend.providers")
 @dataclass(frozen=True, slots=True)
 class ClientSecret:
     value: Private
-    expires_at: float  # Unix time
+    expires_at: float  # Unix time; until then it may open several sessions
 
 
 class Provider(Protocol):

@@ -1,4 +1,4 @@
-"""The four endpoints.
+"""The voice endpoints: the four of a talk, and the one that changes a running session.
 
 Not what they stand on: sessions, tools and the store decide in their own modules. Law: incognito is the floor (a
 request may lower the mode of its session, never raise it), and an incognito request never reaches the store.
@@ -10,24 +10,30 @@ import hashlib
 import json
 import logging
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 
 from couchvoice.backend.arc import episodic_arc
+from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.instructions import instructions
+from couchvoice.backend.language import chosen_language
+from couchvoice.backend.modes import DEFAULT_MODE, Mode, Modes
 from couchvoice.backend.providers import Provider
 from couchvoice.backend.refusals import INVALID_REQUEST, Refused, failing_as
-from couchvoice.backend.session_config import SessionDefaults, session_config
+from couchvoice.backend.session_config import session_config, supported_voice
 from couchvoice.backend.sessions import LiveSession, LiveSessions, owner_hash
 from couchvoice.backend.store import Arc, Store, Turn
 from couchvoice.backend.tools import ToolContext, ToolRegistry
 from couchvoice.contract import (
+    CONFIG_PATH,
     END_PATH,
     SESSION_PATH,
     SESSION_TOKEN_HEADER,
     TOOLS_PATH,
     TURN_PATH,
+    ConfigReply,
+    ConfigRequest,
     EndReply,
     EndRequest,
     MemoryMode,
@@ -38,6 +44,7 @@ from couchvoice.contract import (
     TurnReply,
     TurnRequest,
 )
+from couchvoice.settings import SessionSettings
 
 INCOGNITO_END = "Incognito session ended without durable finalization."
 NO_SUMMARY = "No summary produced (session too short, no LLM, or incognito mode)."
@@ -49,38 +56,39 @@ _log = logging.getLogger("couchvoice.backend")
 
 
 class VoiceEndpoints:
-    def __init__(self, *, store: Store, provider: Provider, tools: ToolRegistry, defaults: SessionDefaults) -> None:
+    def __init__(self, *, store: Store, provider: Provider, tools: ToolRegistry, settings: SessionSettings) -> None:
         self._store = store
         self._provider = provider
         self._tools = tools
-        self._defaults = defaults
+        self._settings = settings
+        self._modes = Modes({DEFAULT_MODE: Mode(instructions, tools)})
         self._sessions = LiveSessions()
         self.router = APIRouter()
         self.router.add_api_route(SESSION_PATH, self.session, methods=["POST"])
         self.router.add_api_route(TOOLS_PATH, self.tools, methods=["POST"])
         self.router.add_api_route(TURN_PATH, self.turn, methods=["POST"])
         self.router.add_api_route(END_PATH, self.end, methods=["POST"])
+        self.router.add_api_route(CONFIG_PATH, self.config, methods=["POST"])
 
     async def session(self, request: SessionRequest) -> SessionReply:
         with failing_as("voice_realtime_session_failed", "the session could not be created"):
-            owner = request.user_id or request.thread_id
-            config = session_config(
-                self._defaults,
-                voice=request.assistant_voice,
-                instructions=instructions(
-                    thread_id=request.thread_id, user_id=request.user_id, memory_mode=request.memory_mode
-                ),
-                tools=self._tools.schemas(request.memory_mode),
+            briefing = Briefing(
+                thread_id=request.thread_id,
+                user_id=request.user_id,
+                memory_mode=request.memory_mode,
+                language=chosen_language(request.language, self._settings.language),
             )
-            secret = await self._provider.mint(config, safety_identifier=owner_hash(owner))
-            session = self._sessions.open(request.thread_id, owner=owner, memory_mode=request.memory_mode)
-            _log.info("- session opened: %s, %s", self._provider.name, session.memory_mode)
+            mode = self._modes.find(DEFAULT_MODE).config(briefing)
+            config = session_config(self._settings, request, language=briefing.language, mode=mode)
+            secret = await self._provider.mint(config, safety_identifier=owner_hash(briefing.owner))
+            session = self._sessions.open(briefing)
+            _log.info("- session opened: %s, %s", self._provider.name, briefing.memory_mode)
             return SessionReply(
                 client_secret=secret.value.reveal(),
                 expires_at=secret.expires_at,
                 thread_id=request.thread_id,
                 user_id=request.user_id,
-                memory_mode=session.memory_mode,
+                memory_mode=briefing.memory_mode,
                 session_config=config,
                 calls_url=self._provider.calls_url,
                 ws_url=self._provider.ws_url,
@@ -126,23 +134,46 @@ class VoiceEndpoints:
                 return EndReply(finalized=False, detail=INCOGNITO_END)
             arc = await self._store.finish(
                 request.thread_id,
-                owner=session.owner if session else request.user_id,
+                owner=session.briefing.owner if session else request.user_id,
                 session_id=session.session_id if session else request.session_id,
                 summarize=episodic_arc,
             )
             _log.info("- session ended: %s", "finalized" if arc else "nothing to finalize")
             return _end_reply(arc) if arc else EndReply(finalized=False, detail=NO_SUMMARY)
 
+    async def config(self, request: ConfigRequest, token: SessionToken = None) -> ConfigReply:
+        with failing_as("voice_realtime_config_failed", "the session could not be changed"):
+            session = self._session(request.thread_id, token)
+            change: dict[str, Any] = {}
+            if request.mode is not None:
+                change |= self._modes.find(request.mode).config(self._briefing(request, session))
+            if request.voice is not None:
+                change["audio"] = {"output": {"voice": supported_voice(request.voice)}}
+            if not change:
+                raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "nothing_to_change", "name a mode or a voice")
+            return ConfigReply(session={"type": "realtime", **change})
+
+    def _briefing(self, request: ConfigRequest, session: LiveSession | None) -> Briefing:
+        """The session's own. Of a session that nobody proved to be theirs nothing is known: it counts as incognito."""
+        if session is not None:
+            return session.briefing
+        return Briefing(
+            thread_id=request.thread_id,
+            user_id=request.user_id,
+            memory_mode="incognito",
+            language=chosen_language(None, self._settings.language),
+        )
+
     def _session(self, thread_id: str, token: str | None) -> LiveSession | None:
         return self._sessions.find(token, thread_id=thread_id) if token is not None else None
 
 
 def _floor(asked: MemoryMode, session: LiveSession | None) -> MemoryMode:
-    return "incognito" if session is not None and session.memory_mode == "incognito" else asked
+    return "incognito" if session is not None and session.briefing.memory_mode == "incognito" else asked
 
 
 def _owner(request: ToolRequest | TurnRequest, session: LiveSession | None) -> str:
-    return session.owner if session is not None else request.user_id or request.thread_id
+    return session.briefing.owner if session is not None else request.user_id or request.thread_id
 
 
 def _turn(request: TurnRequest, *, owner: str) -> Turn:

@@ -5,57 +5,59 @@ Not the instructions' wording, not the tools themselves. Law: it is complete; th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from couchvoice.backend.language import primary_code
 from couchvoice.backend.refusals import Refused
-from couchvoice.contract import VOICES
+from couchvoice.backend.turn_detection import turn_detection
+from couchvoice.contract import VOICES, SessionRequest
+from couchvoice.settings import SessionSettings
 
-VAD_THRESHOLD = 0.5
-VAD_PREFIX_PADDING = 300  # ms
-VAD_SILENCE = 500  # ms
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionDefaults:
-    """What a session gets unless its request says otherwise."""
-
-    model: str = "gpt-realtime-2.1"
-    transcription_model: str = "gpt-transcribe"
-    voice: str = "marin"
+NO_TRANSCRIPTION = "none"
 
 
 def session_config(
-    defaults: SessionDefaults, *, voice: str | None, instructions: str, tools: Sequence[dict[str, Any]]
+    settings: SessionSettings, request: SessionRequest, *, language: str | None, mode: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Refused with 422 when the voice is not one of the ten."""
-    voice = defaults.voice if voice is None else voice
+    """``mode`` is the mode's part. Refused with 422 when the voice is not one of the ten."""
+    voice = settings.voice if request.assistant_voice is None else supported_voice(request.assistant_voice)
+    return {
+        "type": "realtime",
+        "model": settings.model,
+        "audio": {
+            "input": {
+                "transcription": _transcription(settings, language),
+                "turn_detection": turn_detection(
+                    settings, sensitivity=request.vad_sensitivity, silence_duration_ms=request.silence_duration_ms
+                ),
+            },
+            "output": {"voice": voice, **_speed(settings)},
+        },
+        "tool_choice": "auto",
+        **mode,
+    }
+
+
+def supported_voice(voice: str) -> str:
+    """The voice. Refused with 422 when it is not one of the ten."""
     if voice not in VOICES:
         raise Refused(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "unsupported_voice",
             f"unsupported voice: choose one of {', '.join(VOICES)}",
         )
-    return {
-        "type": "realtime",
-        "model": defaults.model,
-        "audio": {
-            "input": {
-                "transcription": {"model": defaults.transcription_model},
-                "turn_detection": {
-                    "type": "server_vad",
-                    "threshold": VAD_THRESHOLD,
-                    "prefix_padding_ms": VAD_PREFIX_PADDING,
-                    "silence_duration_ms": VAD_SILENCE,
-                    "create_response": True,
-                    "interrupt_response": True,
-                },
-            },
-            "output": {"voice": voice},
-        },
-        "tool_choice": "auto",
-        "tools": list(tools),
-        "instructions": instructions,
-    }
+    return voice
+
+
+def _speed(settings: SessionSettings) -> dict[str, float]:
+    """Not every server knows it."""
+    return {} if settings.speed is None else {"speed": settings.speed}
+
+
+def _transcription(settings: SessionSettings, language: str | None) -> dict[str, str] | None:
+    if settings.transcription_model == NO_TRANSCRIPTION:
+        return None
+    spoken = {"language": primary_code(language)} if language else {}
+    return {"model": settings.transcription_model, **spoken}

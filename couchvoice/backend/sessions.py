@@ -12,8 +12,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.refusals import Refused
-from couchvoice.contract import MemoryMode
 from couchvoice.private import Private
 
 MAX_SESSIONS = 4096
@@ -27,9 +27,7 @@ _OWNER_DIGITS = 12  # hex digits of the owner's hash: enough to tell owners apar
 class LiveSession:
     session_id: str
     token: Private
-    thread_id: str
-    owner: str
-    memory_mode: MemoryMode
+    briefing: Briefing
 
 
 class LiveSessions:
@@ -37,13 +35,11 @@ class LiveSessions:
         self._limit = limit
         self._by_token: OrderedDict[Private, LiveSession] = OrderedDict()
 
-    def open(self, thread_id: str, *, owner: str, memory_mode: MemoryMode) -> LiveSession:
+    def open(self, briefing: Briefing) -> LiveSession:
         session = LiveSession(
-            session_id=f"rtc_{owner_hash(owner)[:_OWNER_DIGITS]}_{secrets.token_hex(_ID_BYTES)}",
+            session_id=f"rtc_{owner_hash(briefing.owner)[:_OWNER_DIGITS]}_{secrets.token_hex(_ID_BYTES)}",
             token=Private(secrets.token_urlsafe(_TOKEN_BYTES)),
-            thread_id=thread_id,
-            owner=owner,
-            memory_mode=memory_mode,
+            briefing=briefing,
         )
         self._by_token[session.token] = session
         if len(self._by_token) > self._limit:
@@ -53,7 +49,7 @@ class LiveSessions:
     def find(self, token: str, *, thread_id: str) -> LiveSession:
         """The session of this token. Refused with 403 unless it is one of this thread's."""
         session = self._by_token.get(Private(token))
-        if session is None or session.thread_id != thread_id:
+        if session is None or session.briefing.thread_id != thread_id:
             raise Refused(HTTPStatus.FORBIDDEN, "wrong_session_token", "the session token is not one of this thread's")
         return session
 

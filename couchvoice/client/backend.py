@@ -1,7 +1,8 @@
-"""The backend as the client sees it: four calls, over HTTP.
+"""The backend as the client sees it: one call for each of its endpoints, over HTTP.
 
-Works with our backend and with any other that serves the four endpoints (it may answer 500 for everything and add
-fields). Law: whatever goes wrong leaves as a BackendError that says what, where and whether another try makes sense.
+Works with our backend and with any other that serves the four endpoints of a talk (it may answer 500 for everything,
+add fields, and be unable to change a running session). Law: whatever goes wrong leaves as a BackendError that says
+what, where and whether another try makes sense.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from typing import Any, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from couchvoice.contract import (
+    CONFIG_PATH,
     END_PATH,
     SESSION_PATH,
     SESSION_TOKEN_HEADER,
     TOOLS_PATH,
     TURN_PATH,
+    ConfigReply,
+    ConfigRequest,
     EndReply,
     EndRequest,
     ErrorBody,
@@ -39,14 +43,18 @@ SESSION_TIMEOUT = 10.0  # seconds
 TOOL_TIMEOUT = 15.0  # seconds; then the model is told that the tool failed
 TURN_TIMEOUT = 10.0  # seconds
 END_TIMEOUT = 30.0  # seconds; a backend may write a summary
+CONFIG_TIMEOUT = 10.0  # seconds
 MAX_CODE = 80  # characters of an error's code
 MAX_MESSAGE = 300  # characters of an error's message
+
+# How a backend says that it has no such endpoint; any other code of a 404 is about the thread.
+_NO_ENDPOINT = frozenset({"http_404", "http_405", "not_found", "method_not_allowed"})
 
 _Reply = TypeVar("_Reply", bound=BaseModel)
 
 
 class Backend(Protocol):
-    """Every method raises BackendError."""
+    """Every method raises BackendError. One method for each endpoint, hence five where four are the habit."""
 
     async def open_session(self) -> SessionReply: ...
 
@@ -55,6 +63,8 @@ class Backend(Protocol):
     async def record_turn(self, turn: FinishedTurn) -> TurnReply: ...
 
     async def end_session(self) -> EndReply: ...
+
+    async def configure(self, *, mode: str | None = None, voice: str | None = None) -> ConfigReply: ...
 
 
 class HttpBackend:
@@ -125,6 +135,18 @@ class HttpBackend:
             session_id=self._reply.session_id if self._reply else None,
         )
         return await self._post(END_PATH, request, EndReply, within=END_TIMEOUT)
+
+    async def configure(self, *, mode: str | None = None, voice: str | None = None) -> ConfigReply:
+        request = ConfigRequest(
+            thread_id=self._request.thread_id, user_id=self._request.user_id, mode=mode, voice=voice
+        )
+        try:
+            return await self._post(CONFIG_PATH, request, ConfigReply, within=CONFIG_TIMEOUT)
+        except BackendError as exc:
+            if exc.code not in _NO_ENDPOINT:
+                raise
+            detail = "it cannot change a session that is running"
+            raise BackendError(exc.endpoint, exc.status, "config_not_supported", detail) from exc
 
     async def _post(self, path: str, request: BaseModel, expect: type[_Reply], *, within: float) -> _Reply:
         url = self._base_url + path

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from couchvoice.backend import RealtimeProvider, SqlStore, create_app
 from couchvoice.backend.store import Store
-from couchvoice.contract import END_PATH, SESSION_PATH, SESSION_TOKEN_HEADER, TOOLS_PATH, TURN_PATH
+from couchvoice.contract import CONFIG_PATH, END_PATH, SESSION_PATH, SESSION_TOKEN_HEADER, TOOLS_PATH, TURN_PATH
 from couchvoice.private import Private
 
 API_KEY = "sk-CANARY-0123456789abcdef"
@@ -45,6 +45,7 @@ class BackendEnd:
     """The real application over a real SQLite file, spoken to in process."""
 
     def __init__(self, app: FastAPI, provider: ProviderEnd, data: Path) -> None:
+        self.app = app
         self.provider = provider
         self.data = data
         self.database = data / "backend.db"
@@ -65,6 +66,9 @@ class BackendEnd:
 
     async def end(self, thread_id: str = "t1", *, token: str | None = None, **fields: Any) -> httpx.Response:
         return await self.post(END_PATH, {"thread_id": thread_id, **fields}, token=token)
+
+    async def config(self, thread_id: str = "t1", *, token: str | None = None, **fields: Any) -> httpx.Response:
+        return await self.post(CONFIG_PATH, {"thread_id": thread_id, **fields}, token=token)
 
     async def post(self, path: str, body: dict[str, Any], *, token: str | None = None) -> httpx.Response:
         return await self.http.post(path, json=body, headers={SESSION_TOKEN_HEADER: token} if token else {})

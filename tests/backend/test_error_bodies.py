@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from couchvoice.backend.body_limit import MAX_BODY
-from couchvoice.contract import SESSION_PATH, TOOLS_PATH, TURN_PATH
+from couchvoice.contract import CONFIG_PATH, SESSION_PATH, TOOLS_PATH, TURN_PATH
 from tests.backend.ends import BackendEnd, error_code
 
 SPOKEN = "the zebra under the piano hums"
@@ -43,11 +43,16 @@ async def test_a_route_that_is_not_there_has_the_shape_too(
         f'{{"thread_id": "t", "{SPOKEN}": 1}}',
         f'{{"thread_id": "t", "memory_mode": "{SPOKEN}"}}',
         f'{{"thread_id": "t", "user_id": ["{SPOKEN}"]}}',
+        f'{{"thread_id": "t", "language": "{SPOKEN}"}}',
+        f'{{"thread_id": "t", "voice": ["{SPOKEN}"]}}',
         b"\xff\xfe\xfa",
     ],
 )
-async def test_a_body_that_cannot_be_used_is_refused_and_not_repeated(backend: BackendEnd, body: str | bytes) -> None:
-    response = await backend.http.post(SESSION_PATH, content=body, headers={"content-type": "application/json"})
+@pytest.mark.parametrize("path", [SESSION_PATH, CONFIG_PATH])
+async def test_a_body_that_cannot_be_used_is_refused_and_not_repeated(
+    backend: BackendEnd, path: str, body: str | bytes
+) -> None:
+    response = await backend.http.post(path, content=body, headers={"content-type": "application/json"})
     assert response.status_code in (400, 422)
     assert error_code(response) == "invalid_request"
     assert SPOKEN not in response.text

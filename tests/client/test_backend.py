@@ -1,4 +1,4 @@
-"""The four calls on the wire, against a real server: exact requests, and every answer that is none."""
+"""The calls on the wire, against a real server: exact requests, and every answer that is none."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from couchvoice.client.backend import HttpBackend
-from couchvoice.contract import SessionRequest
+from couchvoice.contract import VOICES, SessionRequest
 from couchvoice.core.effects import CallTool
 from couchvoice.core.turn import FinishedCall, FinishedTurn, Line, Outcome
 from couchvoice.errors import BackendError, ConfigError, RateLimited, Unauthorized, Unavailable
 from couchvoice.private import Private
 from couchvoice.transports.http import HttpClient
+from tests.backend.ends import running_backend
 from tests.e2e.minimal_backend import Fault, MinimalBackend
 from tests.leftovers import nothing_left
 from tests.transports.http_ends import raw_end, reply
 
 SECRET = "ek_of_the_test"
 TOKEN = "token_of_the_client"
+HERE = "http://localhost"  # answered in this process
 CALL = CallTool("call_1", "lookup", {"query": "weather"}, "And now?", (Line("user", "Hello.", "item_1"),))
 TURN = FinishedTurn(
     index=1,
@@ -35,7 +39,7 @@ TURN = FinishedTurn(
 
 
 @asynccontextmanager
-async def client_of(url: str, *, token: str | None = None, **request: str) -> AsyncIterator[HttpBackend]:
+async def client_of(url: str, *, token: str | None = None, **request: Any) -> AsyncIterator[HttpBackend]:
     async with HttpClient(url) as http:
         asked = SessionRequest(thread_id="t1", memory_mode="persistent", **request)
         yield HttpBackend(url, asked, http=http, token=Private(token) if token else None)
@@ -75,6 +79,84 @@ async def test_the_four_requests_are_what_the_contract_says():
     assert output == {"response_text": "lookup was run"}
     assert (recorded.recorded, recorded.message_count) == (True, 2)
     assert ended.finalized
+
+
+@pytest.mark.row("D2", "D13")
+async def test_what_is_asked_of_a_session_reaches_the_backend():
+    asked = {"language": "de", "vad_sensitivity": 70, "silence_duration_ms": 300}
+    with MinimalBackend(secret=SECRET) as backend:
+        async with client_of(backend.url, **asked) as client:
+            await client.open_session()
+    assert backend.requests[0].body == {"thread_id": "t1", "memory_mode": "persistent"} | asked
+
+
+@pytest.mark.row("D9")
+async def test_a_running_session_is_changed_as_the_backend_says(tmp_path: Path):
+    async with running_backend(tmp_path / "state") as backend, HttpClient(HERE, app=backend.app) as http:
+        client = HttpBackend(HERE, SessionRequest(thread_id="t1", memory_mode="persistent"), http=http)
+        opened = (await client.open_session()).session_config
+        assert (await client.configure(voice="ash")).session == {
+            "type": "realtime",
+            "audio": {"output": {"voice": "ash"}},
+        }
+        # The session's token went with it: the mode knows that this session is persistent.
+        changed = (await client.configure(mode="companion")).session
+        assert changed["instructions"] == opened["instructions"]
+        with pytest.raises(BackendError) as caught:
+            await client.configure(voice="nova")
+        assert (caught.value.status, caught.value.code) == (422, "unsupported_voice")
+        assert VOICES[0] in str(caught.value)
+        with pytest.raises(BackendError) as caught:
+            await client.configure(mode="pirate")
+        assert (caught.value.status, caught.value.code) == (422, "unknown_mode")
+
+
+@pytest.mark.row("D9")
+async def test_a_change_asks_for_what_is_named_and_no_more():
+    faults: dict[Any, Fault] = {"config": Fault(status=200, body='{"session": {"type": "realtime"}, "new": 1}')}
+    with MinimalBackend(secret=SECRET, faults=faults) as backend:
+        async with client_of(backend.url, user_id="u1") as client:
+            assert (await client.configure(mode="m")).session == {"type": "realtime"}
+    assert [(request.endpoint, request.body) for request in backend.requests] == [
+        ("config", {"thread_id": "t1", "user_id": "u1", "mode": "m"})
+    ]
+
+
+WITHOUT_CONFIG = [
+    (404, '{"detail": "Not Found"}'),
+    (404, '{"detail": {"code": "not_found", "message": "not found"}}'),
+    (404, "<html>"),
+    (405, '{"detail": {"code": "method_not_allowed", "message": "method not allowed"}}'),
+    (405, ""),
+]
+
+
+@pytest.mark.row("D9")
+@pytest.mark.parametrize(("status", "body"), WITHOUT_CONFIG)
+async def test_a_backend_that_changes_no_running_session_is_named_so(status: int, body: str):
+    faults: dict[Any, Fault] = {"config": Fault(status=status, body=body)}
+    with MinimalBackend(secret=SECRET, faults=faults) as backend:
+        async with client_of(backend.url) as client:
+            with pytest.raises(BackendError) as caught:
+                await client.configure(voice="ash")
+    assert (caught.value.code, caught.value.status) == ("config_not_supported", status)
+    assert not caught.value.retryable
+    assert "cannot change a session that is running" in str(caught.value)
+
+
+@pytest.mark.row("D9")
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [(403, "wrong_session_token", Unauthorized), (404, "unknown_thread", BackendError), (500, "x", Unavailable)],
+)
+async def test_a_change_that_is_refused_says_why(status: int, code: str, kind: type):
+    body = json.dumps({"detail": {"code": code, "message": "the reason"}})
+    faults: dict[Any, Fault] = {"config": Fault(status=status, body=body)}
+    with MinimalBackend(secret=SECRET, faults=faults) as backend:
+        async with client_of(backend.url) as client:
+            with pytest.raises(kind) as caught:
+                await client.configure(voice="ash")
+    assert (caught.value.status, caught.value.code) == (status, code)
 
 
 async def test_the_clients_token_and_the_sessions_token_go_with_every_request_after_they_are_known():
