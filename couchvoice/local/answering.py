@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from couchvoice.local.bad_event import BadEvent
 from couchvoice.local.conversation import Conversation, ItemDict
 from couchvoice.local.orders import Hush, Speak, Think
 from couchvoice.local.outgoing import Outgoing
@@ -33,6 +32,8 @@ class Answering:
         self._audible: dict[str, Response] = {}  # those that have sound in the peer's queue, or had until it ran dry
         self._sounding: Response | None = None  # the one of them whose sound has begun
         self._drained = False  # nothing of it is queued at this moment
+        self.answers = 0  # how many responses have ended
+        self.unheard_ms = 0  # what the client was sent of the last one, to play it itself
 
     @property
     def active_id(self) -> str | None:
@@ -47,10 +48,10 @@ class Answering:
     def makes(self, response_id: str | None) -> bool:
         return response_id in self._made
 
-    def respond(self, options: Mapping[str, Any], *, context: Conversation | None = None) -> None:
+    def respond(self, options: Mapping[str, Any], *, context: Conversation | None = None, idle: bool = False) -> None:
         """Begin a response, to what is in ``context`` if that is not the conversation. Raises BadEvent.
 
-        In the conversation none may be active.
+        In the conversation none may be active. ``idle``: it is nobody's words that it answers.
         """
         session = self._session.for_response(options)
         response_id = self._outgoing.new_id("resp")
@@ -63,10 +64,11 @@ class Answering:
             conversation=Conversation(response_id) if outside else self._conversation,
             conversation_id=None if outside else self._conversation.id,
             outgoing=self._outgoing,
+            idle=idle,
         )
         self._made[response.id] = response
         if not outside:
-            self._active = response
+            self._active, self.unheard_ms = response, 0
         self.think_if_ready()
 
     def think_if_ready(self) -> None:
@@ -108,6 +110,7 @@ class Answering:
         if response is None:
             return
         response.lengthen(ms)
+        self.unheard_ms += ms
         for chunk in chunks:
             self._outgoing.emit("response.output_audio.delta", **response.place(), delta=chunk)
         self._say(response)
@@ -179,6 +182,7 @@ class Answering:
 
     def _forget(self, response: Response) -> None:
         del self._made[response.id]
+        self.answers += 1
         if self._active is response:
             self._active = None
 

@@ -30,21 +30,18 @@ from couchvoice.local.client_event import (
 )
 from couchvoice.local.client_item import ItemReference, check_item
 from couchvoice.local.conversation import ROOT, Conversation, ItemDict
-from couchvoice.local.orders import ClearInput, Detect, DetectNothing, Hear, Order, Transcribe
+from couchvoice.local.idle import IdleTimer
+from couchvoice.local.listening import Listening
+from couchvoice.local.orders import Hear, Order
 from couchvoice.local.outgoing import Outgoing
 from couchvoice.local.reply import Part
 from couchvoice.local.session_object import SessionObject
 from couchvoice.local.wire_audio import frame_from_wire
 
-MIN_COMMIT_MS = 100  # OpenAI: a buffer must hold at least 100 ms of audio to be committed
-
-_HELD_BACK_MS = 2  # ms that the resampler before the input buffer may still hold: what was appended counts
-
 _FOREIGN = {
     InputAppend: "Over WebRTC the input is the audio track.",
     OutputClear: "Over WebSocket the client plays the sound: stop it there and truncate the item.",
 }
-_TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
 
 class Dialogue:
@@ -56,8 +53,8 @@ class Dialogue:
         self._outgoing = Outgoing(key)
         self._conversation = Conversation(key)
         self._answering = Answering(session, self._conversation, self._outgoing)
-        self._speaking_item: str | None = None  # the user item that is being spoken
-        self._input_from = 0  # ms: where what is not yet committed begins
+        self._listening = Listening(session, self._conversation, self._outgoing)
+        self._idle = IdleTimer()
 
     def awaits(self, response_id: str) -> bool:
         """Whether this response is still being made."""
@@ -68,7 +65,18 @@ class Dialogue:
     def opened(self) -> list[Order]:
         """The channel is open."""
         self._outgoing.emit("session.created", session=self._session.as_dict())
-        self._order_detection()
+        self._listening.order_detection()
+        return self._outgoing.take()
+
+    def introduction(self) -> dict[str, Any]:
+        """What somebody is told who joins later: the session as it is now."""
+        event_id = self._outgoing.new_id("event")
+        return {"type": "session.created", "event_id": event_id, "session": self._session.as_dict()}
+
+    def expired(self, seconds: float) -> list[Order]:
+        """The session has lasted this long, and that is all that it may."""
+        minutes = f"{seconds / 60:g} minutes"
+        self._refuse(BadEvent("session_expired", f"Your session hit the maximum duration of {minutes}."), None)
         return self._outgoing.take()
 
     def receive(self, message: str | bytes, *, now_ms: int, heard_ms: int) -> list[Order]:
@@ -86,31 +94,34 @@ class Dialogue:
         return self._outgoing.take()
 
     def speech_started(self, audio_start_ms: int, *, heard_ms: int) -> list[Order]:
-        self._speaking_item = self._conversation.new_id()
-        self._outgoing.emit(
-            "input_audio_buffer.speech_started", audio_start_ms=audio_start_ms, item_id=self._speaking_item
-        )
+        self._listening.speech_started(audio_start_ms)
         if self._detection.get("interrupt_response"):
             self._answering.cancel("turn_detected")
             self._answering.cut_sound(heard_ms)
         return self._outgoing.take()
 
     def speech_stopped(self, audio_start_ms: int, audio_end_ms: int) -> list[Order]:
-        # None: the client has committed the item while it was being spoken; what came since is another one.
-        item_id, self._speaking_item = self._speaking_item or self._conversation.new_id(), None
-        self._outgoing.emit("input_audio_buffer.speech_stopped", audio_end_ms=audio_end_ms, item_id=item_id)
-        self._commit(item_id, max(audio_start_ms, self._input_from), audio_end_ms)
-        if self._detection.get("create_response") and self._answering.active_id is None:
-            self._answering.respond({})
+        self._listening.speech_stopped(audio_start_ms, audio_end_ms)
+        self._answer_if_wanted()
+        return self._outgoing.take()
+
+    def time_passed(self, now_ms: int) -> list[Order]:
+        """The input clock has gone on."""
+        timeout = self._detection.get("idle_timeout_ms")
+        if timeout is None:
+            return []
+        answering = self._answering
+        quiet = answering.quiet and self._listening.item_id is None
+        since = self._idle.due(now_ms, timeout, quiet=quiet, answers=answering.answers, unheard_ms=answering.unheard_ms)
+        if since is not None:
+            self._listening.time_out(since, now_ms)
+            self._answer_if_wanted(idle=True)
         return self._outgoing.take()
 
     def transcribed(self, item_id: str, text: str | None, *, seconds: float) -> list[Order]:
         """What the recognizer made of an item; None: nothing."""
-        item = self._conversation.hear(item_id, text or "")
-        if item is not None:
-            if self._session.transcribes:
-                self._tell_transcript(item, text, seconds)
-            self._answering.think_if_ready()
+        self._listening.transcribed(item_id, text, seconds=seconds)
+        self._answering.think_if_ready()
         return self._outgoing.take()
 
     def reply_part(self, response_id: str, part: Part) -> list[Order]:
@@ -156,11 +167,9 @@ class Dialogue:
             case InputAppend(audio):
                 self._outgoing.order(Hear(frame_from_wire(audio, self._session.input_format)))
             case InputCommit():
-                self._commit_by_hand(now_ms)
+                self._listening.commit_by_hand(now_ms)
             case InputClear():
-                self._input_from = max(self._input_from, now_ms)
-                self._outgoing.order(ClearInput())
-                self._outgoing.emit("input_audio_buffer.cleared")
+                self._listening.clear(now_ms)
             case OutputClear():
                 self._answering.cut_sound(heard_ms)
             case ItemCreate(item, previous_item_id):
@@ -187,25 +196,17 @@ class Dialogue:
         self._session.update(change)
         self._outgoing.emit("session.updated", session=self._session.as_dict())
         if self._session.turn_detection != before:
-            self._order_detection()
-
-    def _commit_by_hand(self, now_ms: int) -> None:
-        held = now_ms - self._input_from
-        if held < MIN_COMMIT_MS - _HELD_BACK_MS:
-            raise BadEvent(
-                "input_audio_buffer_commit_empty",
-                f"The input audio buffer holds {max(held, 0)} ms of audio, at least {MIN_COMMIT_MS} are needed.",
-            )
-        item_id, self._speaking_item = self._speaking_item or self._conversation.new_id(), None
-        self._commit(item_id, self._input_from, now_ms)
+            self._listening.order_detection()
 
     def _create(self, item: ItemDict, after: str | None) -> None:
         item = {"id": self._conversation.new_id(), **item, "object": "realtime.item", "status": "completed"}
         if after is not None and after != ROOT:
             self._named(after, "previous_item_id")
-        if item["id"] == self._speaking_item or self._conversation.find(item["id"]) is not None:
+        if item["id"] == self._listening.item_id or self._conversation.find(item["id"]) is not None:
             raise BadEvent("item_already_exists", f"There is an item '{item['id']}' already.", "item.id")
-        self._put(item, self._conversation.add(item, after))
+        previous = self._conversation.add(item, after)
+        self._outgoing.emit("conversation.item.added", previous_item_id=previous, item=item)
+        self._outgoing.emit("conversation.item.done", previous_item_id=previous, item=item)
 
     def _truncate(self, event: ItemTruncate) -> None:
         item = self._named(event.item_id, "item_id")
@@ -220,6 +221,8 @@ class Dialogue:
         self._answering.truncate(item, event.audio_end_ms)
 
     def _respond(self, options: Mapping[str, Any]) -> None:
+        if not self._session.responds:
+            raise BadEvent("invalid_value", "A transcription session makes no responses.", "type")
         active = self._answering.active_id
         if active is not None and options.get("conversation") != OUTSIDE:
             raise BadEvent(
@@ -248,51 +251,16 @@ class Dialogue:
     def _detection(self) -> Mapping[str, Any]:
         return self._session.turn_detection or {}
 
-    def _commit(self, item_id: str, start_ms: int, end_ms: int) -> None:
-        item: ItemDict = {
-            "id": item_id,
-            "object": "realtime.item",
-            "type": "message",
-            "status": "completed",
-            "role": "user",
-            "content": [{"type": "input_audio", "transcript": None}],
-        }
-        previous = self._conversation.add(item)
-        self._conversation.await_words(item)
-        self._input_from = max(self._input_from, end_ms)
-        self._outgoing.emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous)
-        self._put(item, previous)
-        self._outgoing.order(Transcribe(item_id, start_ms, end_ms, self._session.language))
-
-    def _put(self, item: ItemDict, previous: str | None) -> None:
-        self._outgoing.emit("conversation.item.added", previous_item_id=previous, item=item)
-        self._outgoing.emit("conversation.item.done", previous_item_id=previous, item=item)
-
-    def _tell_transcript(self, item: ItemDict, text: str | None, seconds: float) -> None:
-        place = {"item_id": item["id"], "content_index": 0}
-        if text is None:
-            error = {"type": "transcription_error", "code": "audio_unintelligible", "message": "Nothing recognized."}
-            self._outgoing.emit(f"{_TRANSCRIPTION}.failed", **place, error=error)
-            return
-        item["content"][0]["transcript"] = text
-        usage = {"type": "duration", "seconds": round(seconds, 3)}
-        self._outgoing.emit(f"{_TRANSCRIPTION}.delta", **place, delta=text)
-        self._outgoing.emit(f"{_TRANSCRIPTION}.completed", **place, transcript=text, usage=usage)
+    def _answer_if_wanted(self, *, idle: bool = False) -> None:
+        wanted = self._session.responds and self._detection.get("create_response")
+        if wanted and self._answering.active_id is None:
+            self._answering.respond({}, idle=idle)
 
     def _named(self, item_id: str, param: str) -> ItemDict:
         item = self._conversation.find(item_id)
         if item is None:
             raise BadEvent("item_not_found", f"There is no item '{item_id}'.", param)
         return item
-
-    def _order_detection(self) -> None:
-        detection = self._session.turn_detection
-        if detection is None:
-            self._outgoing.order(DetectNothing())
-            return
-        self._outgoing.order(
-            Detect(detection["threshold"], detection["prefix_padding_ms"], detection["silence_duration_ms"])
-        )
 
     def _refuse(self, bad: BadEvent, event_id: str | None) -> None:
         error = {"type": "invalid_request_error", "code": bad.code, "message": bad.message}

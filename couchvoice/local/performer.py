@@ -110,6 +110,7 @@ class Performer:
 
     def hear(self, frame: AudioFrame) -> None:
         self._tell_of_speech(self._ear.hear(frame))
+        self.perform(self._dialogue.time_passed(self._ear.now_ms))
 
     def miss(self, gap_ms: float) -> None:
         self._tell_of_speech(self._ear.miss(gap_ms))

@@ -23,6 +23,7 @@ def question_for(response: Response) -> Question | None:
         return None
     return Question(
         heard=" ".join(filter(None, words)),
+        idle=response.idle,
         results=tuple(_result(context, output) for output in outputs),
         tools=session.tools_on_offer,
         must_call=session.must_call,

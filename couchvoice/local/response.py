@@ -38,8 +38,10 @@ class Response:
         conversation: Conversation,
         conversation_id: str | None,
         outgoing: Outgoing,
+        idle: bool,
     ) -> None:
         self.id = response_id
+        self.idle = idle  # asked for because nobody said anything
         self.session = session
         self.context = context
         self.waits = True  # for the words that it is to answer

@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from couchvoice.local.bad_event import BadEvent, checked
-from couchvoice.local.session_shape import MAX_TOKENS, ResponseShape, SessionShape
+from couchvoice.local.session_shape import MAX_TOKENS, ResponseShape, SessionShape, TranscriptionShape
 
 SESSION_LIMIT = 3600  # seconds; OpenAI: "maximum duration of 60 minutes"
 MAX_SESSION = 200 * 1024  # bytes of JSON; the event that shows it must fit the data channel
 DEFAULT_MODEL = "gpt-realtime-2.1"
+DEFAULT_TRANSCRIPTION_MODEL = "gpt-transcribe"
 
 SERVER_VAD: dict[str, Any] = {
     "type": "server_vad",
@@ -28,6 +29,8 @@ SERVER_VAD: dict[str, Any] = {
     "interrupt_response": True,
     "idle_timeout_ms": None,
 }
+# Semantic VAD here has no ear for meaning: the less eager it is to answer, the longer it waits in silence.
+SEMANTIC_SILENCE_MS = {"high": 400, "medium": 700, "auto": 700, "low": 1200}
 _SEMANTIC_VAD: dict[str, Any] = {
     "type": "semantic_vad",
     "eagerness": "auto",
@@ -35,7 +38,13 @@ _SEMANTIC_VAD: dict[str, Any] = {
     "interrupt_response": True,
 }
 _DETECTIONS = {detection["type"]: detection for detection in (SERVER_VAD, _SEMANTIC_VAD)}
-_DEFAULTS: dict[str, Any] = {
+_INPUT: dict[str, Any] = {
+    "format": {"type": "audio/pcm", "rate": 24000},
+    "transcription": None,
+    "noise_reduction": None,
+    "turn_detection": SERVER_VAD,
+}
+_REALTIME: dict[str, Any] = {
     "type": "realtime",
     "object": "realtime.session",
     "model": DEFAULT_MODEL,
@@ -45,16 +54,19 @@ _DEFAULTS: dict[str, Any] = {
     "tool_choice": "auto",
     "max_output_tokens": "inf",
     "audio": {
-        "input": {
-            "format": {"type": "audio/pcm", "rate": 24000},
-            "transcription": None,
-            "noise_reduction": None,
-            "turn_detection": SERVER_VAD,
-        },
+        "input": _INPUT,
         "output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": "marin", "speed": 1.0},
     },
 }
-_FIXED = ("id", "object", "expires_at", "model")
+_TRANSCRIPTION: dict[str, Any] = {
+    "type": "transcription",
+    "object": "realtime.transcription_session",
+    "audio": {"input": _INPUT | {"transcription": {"model": DEFAULT_TRANSCRIPTION_MODEL}}},
+}
+_KINDS = {
+    kind["type"]: (kind, shape) for kind, shape in ((_REALTIME, SessionShape), (_TRANSCRIPTION, TranscriptionShape))
+}
+_FIXED = frozenset({"id", "object", "expires_at", "model"})
 _NOT_OF_A_SESSION = frozenset({"conversation", "metadata", "input"})  # in the options of a response
 # An update of these names all of the new value.
 _REPLACED = frozenset({"tool_choice", "transcription", "noise_reduction", "tracing", "prompt", "truncation", "voice"})
@@ -64,12 +76,14 @@ class SessionObject:
     """``config`` is what the client secret was minted with. Raises BadEvent when it is no valid one."""
 
     def __init__(self, session_id: str, config: Mapping[str, Any], expires_at: float) -> None:
-        fixed = {"id": session_id, "object": _DEFAULTS["object"], "expires_at": int(expires_at)}
-        self._config = _valid(merged(_DEFAULTS, config) | fixed)
+        defaults, self._shape = _kind_of(config)
+        fixed = {"id": session_id, "object": defaults["object"], "expires_at": int(expires_at)}
+        self._config = _valid(merged(defaults, config) | fixed, self._shape)
 
     def update(self, change: Mapping[str, Any]) -> None:
-        """Raises BadEvent, and then nothing has changed."""
-        self._config = _valid(merged(self._config, change) | {name: self._config[name] for name in _FIXED})
+        """Raises BadEvent, and then nothing has changed. The type of a session stays what it is."""
+        fixed = {name: value for name, value in self._config.items() if name in _FIXED}
+        self._config = _valid(merged(self._config, change) | fixed, self._shape)
 
     def for_response(self, options: Mapping[str, Any]) -> SessionObject:
         """The session as one response sees it that was asked for with these options. Raises BadEvent."""
@@ -79,6 +93,11 @@ class SessionObject:
         seen.update(own)
         return seen
 
+    @property
+    def responds(self) -> bool:
+        """False: it is a transcription session, which only listens."""
+        return self._shape is SessionShape
+
     def as_dict(self) -> dict[str, Any]:
         return copy.deepcopy(self._config)
 
@@ -86,7 +105,11 @@ class SessionObject:
     def turn_detection(self) -> Mapping[str, Any] | None:
         """None: the client commits and asks for answers itself."""
         detection: Mapping[str, Any] | None = self._config["audio"]["input"].get("turn_detection")
-        return None if detection is None else SERVER_VAD | dict(detection)
+        if detection is None:
+            return None
+        if "eagerness" in detection:
+            return SERVER_VAD | {"silence_duration_ms": SEMANTIC_SILENCE_MS[detection["eagerness"]]} | dict(detection)
+        return SERVER_VAD | dict(detection)
 
     @property
     def transcribes(self) -> bool:
@@ -181,9 +204,14 @@ def _same_kind(name: str, present: Mapping[str, Any], change: Mapping[str, Any])
     return name not in _REPLACED and change.get("type", present.get("type")) == present.get("type")
 
 
-def _valid(config: dict[str, Any]) -> dict[str, Any]:
+def _kind_of(config: Mapping[str, Any]) -> tuple[dict[str, Any], type[SessionShape] | type[TranscriptionShape]]:
+    kind = config.get("type")
+    return _KINDS.get(kind if isinstance(kind, str) else "", (_REALTIME, SessionShape))
+
+
+def _valid(config: dict[str, Any], shape: type[SessionShape] | type[TranscriptionShape]) -> dict[str, Any]:
     """The config, complete. Raises BadEvent."""
-    checked(config, SessionShape, param="session")
+    checked(config, shape, param="session")
     detection = config["audio"]["input"].get("turn_detection")
     if detection is not None:
         config["audio"]["input"]["turn_detection"] = _DETECTIONS[detection["type"]] | detection

@@ -154,6 +154,21 @@ class SessionShape(msgspec.Struct, forbid_unknown_fields=True):
     truncation: Literal["auto", "disabled"] | _RetentionRatio | None = None
 
 
+class _TranscriptionAudio(msgspec.Struct, forbid_unknown_fields=True):
+    input: _AudioInput
+
+
+class TranscriptionShape(msgspec.Struct, forbid_unknown_fields=True):
+    """A whole session that only listens."""
+
+    id: str
+    object: str
+    expires_at: int
+    type: Literal["transcription"]
+    audio: _TranscriptionAudio
+    include: list[Literal["item.input_audio_transcription.logprobs"]] | None = None
+
+
 class ResponseShape(msgspec.Struct, forbid_unknown_fields=True):
     """What ``response.create`` may ask for."""
 

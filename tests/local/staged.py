@@ -52,8 +52,9 @@ class Stage:
         config: Mapping[str, Any] | None = None,
         *,
         foreign: type[InputAppend] | type[OutputClear] = InputAppend,
+        defaults: Mapping[str, Any] = TRANSCRIBES | {"tools": TOOLS},
     ) -> None:
-        config = TRANSCRIBES | {"tools": TOOLS} | dict(config or {})
+        config = {**defaults, **(config or {})}
         self.dialogue = Dialogue(SessionObject("sess_1", config, EXPIRES_AT), KEY, foreign=foreign)
         self._sends_sound = foreign is OutputClear
         self.judge = SessionJudge(lacks=WEBSOCKET_LACKS if self._sends_sound else WEBRTC_LACKS)
