@@ -74,7 +74,7 @@ class WebRTCTransport:
         self._receiving: asyncio.Task[None] | None = None
         self._open: asyncio.Future[None] | None = None
         self._events: asyncio.Queue[str | bytes | ConnectionLost | None] = asyncio.Queue(MAX_WAITING_EVENTS)
-        self._closed = False
+        self._closing: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
         """Offer, answer, ICE, DTLS, SCTP. Raises NegotiationFailed, SdpExchangeError or ConnectTimeout."""
@@ -109,10 +109,13 @@ class WebRTCTransport:
             yield event
 
     async def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        self._put(None)
+        if self._closing is None:
+            self._put(None)
+            self._closing = asyncio.create_task(self._close(), name="close-transport")
+        # Whoever waits may be cancelled: what has begun goes on, and who closes again waits for its end.
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         if self._receiving is not None:
             self._receiving.cancel()
             await asyncio.gather(self._receiving, return_exceptions=True)
@@ -194,7 +197,7 @@ class WebRTCTransport:
             self._open.set_result(None)
 
     def _lose(self, reason: str) -> None:
-        if self._closed:
+        if self._closing is not None:
             return
         if self._open is not None and not self._open.done():
             self._open.set_exception(NegotiationFailed(reason))

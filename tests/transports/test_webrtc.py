@@ -166,6 +166,19 @@ async def test_closing_ends_the_events_and_tells_the_far_end_and_counts_once():
         await peer.close()
 
 
+async def test_a_close_that_is_cancelled_is_finished_by_the_next_one():
+    async with answering_peer() as peer, nothing_left(), transport_to(peer) as transport:
+        await connected(transport, peer)
+        closing = asyncio.create_task(transport.close())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        closing.cancel()
+        await transport.close()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        await peer.close()
+
+
 @pytest.mark.row("A10")
 async def test_a_transport_that_was_never_connected_closes_in_peace():
     async with answering_peer() as peer, nothing_left(), transport_to(peer) as transport:
