@@ -5,15 +5,35 @@ Law: nothing starts that was not asked for, and all that started has ended when 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from couchvoice.errors import ConfigError
+from couchvoice.local.engine_options import Endpoint, EngineOptions
+from couchvoice.local.server_options import MAX_SESSIONS, SESSION_LIMIT, ServerOptions
 from couchvoice.private import Private
 from couchvoice.settings import REALTIME_BASE_URLS, Settings
+
+if TYPE_CHECKING:
+    from couchvoice.local.app import RealtimeApp
+
+__all__ = [
+    "BACKEND_URL",
+    "LOCAL_KEY",
+    "MAX_SESSIONS",
+    "REALTIME_URL",
+    "SESSION_LIMIT",
+    "Endpoint",
+    "Ends",
+    "EngineOptions",
+    "ServerOptions",
+    "embedded_ends",
+    "new_backend_app",
+    "new_voice",
+    "running_realtime_app",
+]
 
 # Names for what answers in this process: nothing listens there, the requests never leave it.
 BACKEND_URL = "http://localhost"
@@ -44,35 +64,34 @@ async def embedded_ends(
     """
     local = (settings.provider or "local") == "local"
     if local and settings.realtime_url is None:
-        realtime = await new_realtime_app(recordings=recordings, phrases=phrases)
-        async with realtime.router.lifespan_context(realtime), _running_backend(settings, realtime) as backend:
-            yield Ends(BACKEND_URL, backend, REALTIME_URL, realtime)
+        async with (
+            running_realtime_app(EngineOptions(recordings=recordings, phrases=phrases)) as app,
+            app.asgi.router.lifespan_context(app.asgi),
+            _running_backend(settings, app.asgi) as backend,
+        ):
+            yield Ends(BACKEND_URL, backend, REALTIME_URL, app.asgi)
     else:
         async with _running_backend(settings, None) as backend:
             yield Ends(BACKEND_URL, backend, settings.realtime_url, None)
 
 
-async def new_realtime_app(
-    *,
-    recordings: Sequence[Path] = (),
-    phrases: bool = True,
-    replies: Path | None = None,
-    api_key: str | None = None,
-    strict_lite: bool = False,
-) -> Any:
-    """The local Realtime server as an ASGI application with a lifespan. Raises ConfigError."""
+@asynccontextmanager
+async def running_realtime_app(
+    engines: EngineOptions | None = None, server: ServerOptions | None = None
+) -> AsyncIterator[RealtimeApp]:
+    """The local Realtime server as an application with a lifespan, and its engines. Raises ConfigError."""
     from couchvoice.local.app import RealtimeApp
-    from couchvoice.local.engines import Engines
-    from couchvoice.local.hearing import choose_recognizer
-    from couchvoice.local.recordings import load_recordings
-    from couchvoice.local.replies import Rules
+    from couchvoice.local.choose_engines import running_engines
+
+    async with running_engines(engines or EngineOptions()) as parts:
+        yield RealtimeApp(parts, server)
+
+
+def new_voice() -> Any:
+    """What can speak on this machine: ``await voice.speak(text, voice=NAME)`` is an AudioFrame."""
     from couchvoice.local.voice import choose_voice
 
-    rules = Rules.load(replies)
-    # Cutting the recordings into utterances takes a second or so.
-    known = await asyncio.to_thread(load_recordings, recordings)
-    recognizer = choose_recognizer(recordings=known, phrases=rules.phrases if phrases else ())
-    return RealtimeApp(Engines(recognizer, rules, choose_voice()), api_key=api_key, strict_lite=strict_lite).asgi
+    return choose_voice()
 
 
 def new_backend_app(settings: Settings, *, realtime_app: Any = None, realtime_url: str | None = None) -> Any:
@@ -88,7 +107,7 @@ def new_backend_app(settings: Settings, *, realtime_app: Any = None, realtime_ur
     provider = RealtimeProvider(
         name, realtime_url or settings.realtime_url or REALTIME_BASE_URLS[name], _api_key(settings, name), http=http
     )
-    return create_app(store=SqlStore(settings.database), provider=provider)
+    return create_app(store=SqlStore(settings.database), provider=provider, session=settings.session)
 
 
 @asynccontextmanager

@@ -31,6 +31,7 @@ _ENVIRONMENT = {
     "database_url": "COUCHVOICE_DATABASE_URL",
     "log": "COUCHVOICE_LOG",
     "openai_api_key": "OPENAI_API_KEY",
+    "engine_key": "COUCHVOICE_ENGINE_KEY",
     "model": "COUCHVOICE_MODEL",
     "voice": "COUCHVOICE_VOICE",
     "speed": "COUCHVOICE_SPEED",
@@ -46,7 +47,8 @@ _ENVIRONMENT = {
     "create_response": "COUCHVOICE_CREATE_RESPONSE",
     "interrupt_response": "COUCHVOICE_INTERRUPT_RESPONSE",
 }
-_SECRETS = frozenset({"token", "openai_api_key"})
+_KEYS = frozenset({"openai_api_key", "engine_key"})  # of the environment alone: a settings file is no place for them
+_SECRETS = _KEYS | {"token"}
 # What is no text.
 _TYPES: Mapping[str, type] = {
     "speed": float,
@@ -99,6 +101,7 @@ class Settings:
     database_url: str | None = None
     log: str = "warning"
     openai_api_key: Private | None = None
+    engine_key: Private | None = None  # of the servers that the local server asks
     session: SessionSettings = SessionSettings()
 
     @property
@@ -161,7 +164,7 @@ def _from_file(named: Path | None) -> dict[str, object]:
         raise ConfigError(f"there is no settings file {path}: create it, or unset COUCHVOICE_CONFIG") from exc
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise ConfigError(f"cannot read the settings file {path}: {exc}") from exc
-    known = _ENVIRONMENT.keys() - {"openai_api_key"}
+    known = _ENVIRONMENT.keys() - _KEYS
     if unknown := sorted(table.keys() - known):
         raise ConfigError(f"unknown setting {unknown[0]!r} in {path}: known are {', '.join(sorted(known))}")
     return {name: _typed(name, value, source=f"setting {name!r} in {path}") for name, value in table.items()}

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from couchvoice.contract import SESSION_PATH, SessionReply, SessionRequest
-from couchvoice.embedded import BACKEND_URL, REALTIME_URL, embedded_ends, new_realtime_app
+from couchvoice.embedded import (
+    BACKEND_URL,
+    REALTIME_URL,
+    EngineOptions,
+    ServerOptions,
+    embedded_ends,
+    running_realtime_app,
+)
 from couchvoice.errors import ConfigError
 from couchvoice.private import Private
 from couchvoice.settings import Settings
@@ -64,9 +71,24 @@ async def test_before_the_first_turn_nothing_is_written(tmp_path: Path):
     assert not state.exists()
 
 
-async def test_a_recording_without_its_wav_and_rules_that_are_none_are_refused(tmp_path: Path):
-    with pytest.raises(ConfigError):
-        await new_realtime_app(recordings=[tmp_path / "nothing.wav"])
-    (tmp_path / "rules.yaml").write_text("- [", encoding="utf-8")
-    with pytest.raises(ConfigError):
-        await new_realtime_app(replies=tmp_path / "rules.yaml")
+@pytest.mark.parametrize("option", ["recordings", "replies"])
+async def test_engines_that_cannot_work_are_refused_before_anything_starts(option: str, tmp_path: Path):
+    missing = tmp_path / "nothing"
+    engines = EngineOptions(recordings=[missing]) if option == "recordings" else EngineOptions(replies=missing)
+    async with nothing_left():
+        with pytest.raises(ConfigError, match="nothing"):
+            async with running_realtime_app(engines):
+                raise AssertionError("it must not start")
+
+
+async def test_the_options_of_the_server_reach_it():
+    options = ServerOptions(api_key="mine", beta=True)
+    async with (
+        running_realtime_app(EngineOptions(phrases=False), options) as app,
+        app.asgi.router.lifespan_context(app.asgi),
+        HttpClient(REALTIME_URL, app=app.asgi) as http,
+    ):
+        for key, status in (("mine", 200), ("other", 401)):
+            headers = {"Authorization": f"Bearer {key}"}
+            reply = await http.post(f"{REALTIME_URL}/realtime/sessions", b"{}", headers, within=5.0)
+            assert reply.status == status

@@ -11,67 +11,74 @@ import ipaddress
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
 
-from couchvoice.embedded import new_backend_app, new_realtime_app
+from couchvoice.embedded import EngineOptions, ServerOptions, new_backend_app, running_realtime_app
 from couchvoice.errors import ConfigError
 from couchvoice.settings import DEFAULT_REALTIME_PORT, Settings
 
 SHUTDOWN_TIMEOUT = 3  # seconds for requests that are being served
 
 _LOOPBACK = "127.0.0.1"
+_LOOPBACK_NAMES = (_LOOPBACK, "::1", "localhost")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ANY_PORT = 0
 _BACKLOG = 128
 
 
-async def serve_realtime(
-    host: str,
-    port: int,
-    *,
-    replies: Path | None,
-    recordings: Sequence[Path],
-    api_key: str | None,
-    strict_lite: bool,
-) -> None:
+async def serve_realtime(host: str, port: int, engines: EngineOptions, server: ServerOptions) -> None:
     """Until a signal comes. Raises ConfigError."""
-    app = await new_realtime_app(recordings=recordings, replies=replies, api_key=api_key, strict_lite=strict_lite)
     listener = _bind(host, port)
-    await _serve([_Server(app, listener, on_ready=lambda: _announce(host, listener))])
+    async with running_realtime_app(engines, _guarded(server, host, listener)) as app:
+        await _serve([_Server(app.asgi, listener, on_ready=lambda: _announce(host, listener), on_end=app.end)])
 
 
 async def serve_backend(host: str, port: int, settings: Settings) -> None:
     """Until a signal comes. Starts the local server beside it when the provider is local and has no URL."""
     listener = _bind(host, port)
-    if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
+    if not _is_loopback(listener):
         print(f"warning: whoever reaches {host} can use this backend: it asks for no credentials", file=sys.stderr)
-    servers = []
     realtime_url = settings.realtime_url
-    if (settings.provider or "local") == "local" and realtime_url is None:
-        # Without encryption a provider is reached on this machine only, wherever the backend listens.
-        beside = _bind_if_free(_LOOPBACK, DEFAULT_REALTIME_PORT if port else _ANY_PORT)
-        realtime_url = f"{_url(_LOOPBACK, beside)}/v1"
-        servers.append(_Server(await new_realtime_app(), beside, on_ready=lambda: None))
-        print(f"the local Realtime server is at {realtime_url}", file=sys.stderr, flush=True)
-    backend = new_backend_app(settings, realtime_url=realtime_url)
-    await _serve([*servers, _Server(backend, listener, on_ready=lambda: _announce(host, listener))])
+    async with contextlib.AsyncExitStack() as stack:
+        servers = []
+        if (settings.provider or "local") == "local" and realtime_url is None:
+            # Without encryption a provider is reached on this machine only, wherever the backend listens.
+            beside = _bind_if_free(_LOOPBACK, DEFAULT_REALTIME_PORT if port else _ANY_PORT)
+            realtime_url = f"{_url(_LOOPBACK, beside)}/v1"
+            options = _guarded(ServerOptions(), _LOOPBACK, beside)
+            app = await stack.enter_async_context(running_realtime_app(server=options))
+            servers.append(_Server(app.asgi, beside, on_end=app.end))
+            print(f"the local Realtime server is at {realtime_url}", file=sys.stderr, flush=True)
+        backend = new_backend_app(settings, realtime_url=realtime_url)
+        servers.append(_Server(backend, listener, on_ready=lambda: _announce(host, listener)))
+        await _serve(servers)
 
 
-def recordings_in(folder: Path) -> list[Path]:
-    """The WAVs that have their text beside them. Raises ConfigError when there are none."""
-    wavs = sorted(wav for wav in folder.glob("*.wav") if wav.with_suffix(".txt").exists())
-    if not wavs:
-        raise ConfigError(f"{folder} holds no recording: --recordings names a folder of NAME.wav and NAME.txt")
-    return wavs
+def _guarded(options: ServerOptions, host: str, listener: socket.socket) -> ServerOptions:
+    """Who listens to this machine only is called by its names only, whatever a page's own name points at."""
+    if not options.allowed_hosts and not _is_loopback(listener):
+        return options
+    return replace(options, allowed_hosts=(*options.allowed_hosts, host, *_LOOPBACK_NAMES))
 
 
 class _Server(uvicorn.Server):
-    """uvicorn on a socket of ours, without signal handlers of its own: two of them run in one process."""
+    """uvicorn on a socket of ours, without signal handlers of its own: two of them run in one process.
 
-    def __init__(self, app: Any, listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
+    ``on_end`` is awaited while requests are still answered: uvicorn itself would cut WebSockets off.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        listener: socket.socket,
+        *,
+        on_ready: Callable[[], None] | None = None,
+        on_end: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=SHUTDOWN_TIMEOUT
@@ -79,11 +86,17 @@ class _Server(uvicorn.Server):
         )
         self._listener = listener
         self._on_ready = on_ready
+        self._on_end = on_end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
+        if self.started and self._on_ready is not None:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._on_end is not None:
+            await self._on_end()
+        await super().shutdown(sockets)
 
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]  # a generator there
         return contextlib.nullcontext()
@@ -93,12 +106,17 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(servers: list[_Server]) -> None:
+    loop = asyncio.get_running_loop()
+
     def stop() -> None:
         for server in servers:
             server.should_exit = True
+        # A second signal finds no handler: the system ends the process at once.
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C stays a KeyboardInterrupt
             loop.add_signal_handler(number, stop)
     async with asyncio.TaskGroup() as tasks:
@@ -126,6 +144,10 @@ def _bind_if_free(host: str, port: int) -> socket.socket:
         return _bind(host, port)
     except ConfigError:
         return _bind(host, _ANY_PORT)
+
+
+def _is_loopback(listener: socket.socket) -> bool:
+    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
 def _url(host: str, listener: socket.socket) -> str:

@@ -12,37 +12,155 @@ from typing import Annotated
 import typer
 
 from couchvoice.apps.command import Provider, fail, settings_from
-from couchvoice.errors import CouchvoiceError
+from couchvoice.embedded import MAX_SESSIONS, SESSION_LIMIT, Endpoint, EngineOptions, ServerOptions
+from couchvoice.errors import ConfigError, CouchvoiceError
+from couchvoice.private import Private
 from couchvoice.settings import DEFAULT_BACKEND_PORT, DEFAULT_REALTIME_PORT
 
 serve_app = typer.Typer(help="The two ends of a talk as servers of their own.", no_args_is_help=True)
+
+
+_OFFLINE = "What hears and answers"
+_ENDPOINTS = "OpenAI-compatible servers in place of what works offline (their key: COUCHVOICE_ENGINE_KEY)"
+_CALLERS = "Who may call"
+_SESSIONS = "Sessions"
+_TESTING = "To test clients"
 
 
 @serve_app.command("realtime")
 def serve_realtime(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = DEFAULT_REALTIME_PORT,
-    replies: Annotated[Path | None, typer.Option(help="YAML file of the rules that answer.")] = None,
-    recordings: Annotated[
-        Path | None, typer.Option(help="Folder of NAME.wav with NAME.txt beside it, to be recognized.")
+    replies: Annotated[
+        Path | None, typer.Option(help="YAML file of the rules that answer.", rich_help_panel=_OFFLINE)
     ] = None,
-    api_key: Annotated[str | None, typer.Option(help="The only API key. Default: any that is not empty.")] = None,
-    strict_lite: Annotated[
-        bool, typer.Option("--strict-lite", help="Answer consent checks as ICE-lite ends do: only with USE-CANDIDATE.")
+    recordings: Annotated[
+        Path | None,
+        typer.Option(help="Folder of NAME.wav with NAME.txt beside it, to be recognized.", rich_help_panel=_OFFLINE),
+    ] = None,
+    sherpa_onnx: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder of a sherpa-onnx model, to transcribe with.", rich_help_panel=_OFFLINE
+        ),
+    ] = None,
+    transcription_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Base URL of a server that transcribes, such as http://127.0.0.1:8000/v1.", rich_help_panel=_ENDPOINTS
+        ),
+    ] = None,
+    transcription_model: Annotated[str | None, typer.Option(help="Its model.", rich_help_panel=_ENDPOINTS)] = None,
+    chat_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Base URL of a server that chats, such as http://127.0.0.1:11434/v1.", rich_help_panel=_ENDPOINTS
+        ),
+    ] = None,
+    chat_model: Annotated[str | None, typer.Option(help="Its model.", rich_help_panel=_ENDPOINTS)] = None,
+    speech_url: Annotated[
+        str | None, typer.Option(help="Base URL of a server that makes speech.", rich_help_panel=_ENDPOINTS)
+    ] = None,
+    speech_model: Annotated[str | None, typer.Option(help="Its model.", rich_help_panel=_ENDPOINTS)] = None,
+    api_key: Annotated[
+        str | None, typer.Option(help="The only API key. Default: any that is not empty.", rich_help_panel=_CALLERS)
+    ] = None,
+    single_use_secrets: Annotated[
+        bool,
+        typer.Option("--single-use-secrets", help="A client secret opens one session.", rich_help_panel=_CALLERS),
     ] = False,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="A web page that may call, such as https://example.org; * for any. May be repeated. "
+            "Pages of this machine always may.",
+            rich_help_panel=_CALLERS,
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A name by which the server may be called. May be repeated. "
+            "Default: this machine's own names; any name when it listens to other machines.",
+            rich_help_panel=_CALLERS,
+        ),
+    ] = None,
+    max_sessions: Annotated[
+        int, typer.Option(min=1, help="How many may be open at once.", rich_help_panel=_SESSIONS)
+    ] = MAX_SESSIONS,
+    session_limit: Annotated[
+        float,
+        typer.Option(min=1, metavar="SECONDS", help="How long one may last.", rich_help_panel=_SESSIONS),
+    ] = SESSION_LIMIT,
+    beta: Annotated[
+        bool,
+        typer.Option(
+            "--beta",
+            help="Serve the paths and names of OpenAI's beta and of Azure's preview, too.",
+            rich_help_panel=_TESTING,
+        ),
+    ] = False,
+    strict_lite: Annotated[
+        bool,
+        typer.Option(
+            "--strict-lite",
+            help="Answer consent checks as ICE-lite ends do: only with USE-CANDIDATE.",
+            rich_help_panel=_TESTING,
+        ),
+    ] = False,
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="YAML file that says which call goes wrong, and how.", rich_help_panel=_TESTING
+        ),
+    ] = None,
 ) -> None:
-    """Serve a Realtime API for use offline, over WebRTC."""
-    settings_from()
+    """Serve a Realtime API for use offline, over WebRTC and WebSocket."""
+    key = settings_from().engine_key
     from couchvoice.apps import serve
 
     try:
-        known = serve.recordings_in(recordings) if recordings else []
-        serving = serve.serve_realtime(
-            host, port, replies=replies, recordings=known, api_key=api_key, strict_lite=strict_lite
+        engines = EngineOptions(
+            recordings=recordings_in(recordings) if recordings else (),
+            replies=replies,
+            sherpa_onnx=sherpa_onnx,
+            transcription=_endpoint("transcription", transcription_url, transcription_model, key),
+            chat=_endpoint("chat", chat_url, chat_model, key),
+            speech=_endpoint("speech", speech_url, speech_model, key),
         )
-        asyncio.run(serving)
+        server = ServerOptions(
+            api_key=api_key,
+            strict_lite=strict_lite,
+            session_limit=session_limit,
+            max_sessions=max_sessions,
+            single_use_secrets=single_use_secrets,
+            allowed_origins=allow_origin or (),
+            allowed_hosts=allow_host or (),
+            beta=beta,
+            faults=faults,
+        )
+        asyncio.run(serve.serve_realtime(host, port, engines, server))
     except CouchvoiceError as exc:
         fail(exc)
+
+
+def recordings_in(folder: Path) -> list[Path]:
+    """The WAVs that have their text beside them. Raises ConfigError when there are none."""
+    wavs = sorted(wav for wav in folder.glob("*.wav") if wav.with_suffix(".txt").exists())
+    if not wavs:
+        raise ConfigError(f"{folder} holds no recording: --recordings names a folder of NAME.wav and NAME.txt")
+    return wavs
+
+
+def _endpoint(name: str, url: str | None, model: str | None, key: Private | None) -> Endpoint | None:
+    """Raises ConfigError when one half of it is missing."""
+    if url and model:
+        return Endpoint(url=url, model=model, key=key)
+    if url is None and model is None:
+        return None
+    raise ConfigError(f"--{name}-url and --{name}-model need each other, each with a value")
 
 
 @serve_app.command("backend")

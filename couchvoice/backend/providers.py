@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import httpx
 
+from couchvoice.addresses import require_safe_url
 from couchvoice.backend.refusals import Refused
 from couchvoice.errors import ConfigError
 from couchvoice.private import Private
@@ -25,7 +25,6 @@ SECRET_LIFETIME = 300  # seconds
 MINT_TIMEOUT = 8.0  # seconds, below the client's connect deadline
 SAFETY_IDENTIFIER_HEADER = "OpenAI-Safety-Identifier"
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]*")
 
 _log = logging.getLogger("couchvoice.backend.providers")
@@ -65,11 +64,7 @@ class RealtimeProvider:
         http: httpx.AsyncClient | None = None,
         secret_lifetime: int = SECRET_LIFETIME,
     ) -> None:
-        base = base_url.rstrip("/")
-        parts = urlsplit(base)
-        loopback = parts.hostname in _LOOPBACK
-        if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-            raise ConfigError(f"the provider's URL must begin with https:// (http:// for loopback only): {base}")
+        base = require_safe_url(base_url)
         # An HTTP library names the header that it cannot send, with its value.
         if not _HEADER_SAFE.fullmatch(api_key.reveal()):
             raise ConfigError(f"the API key of {name} holds a space, a line break or a letter that no key has")
@@ -80,7 +75,7 @@ class RealtimeProvider:
         self._api_key = api_key
         self._lifetime = secret_lifetime
         # A proxy from the environment has no business between two ends on one machine.
-        self._http = http or httpx.AsyncClient(trust_env=not loopback)
+        self._http = http or httpx.AsyncClient(trust_env=base.startswith("https"))
 
     async def mint(self, session_config: Mapping[str, Any], *, safety_identifier: str) -> ClientSecret:
         if not self._api_key:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from couchvoice.addresses import require_safe_url
 from couchvoice.contract import (
     CONFIG_PATH,
     END_PATH,
@@ -37,7 +38,7 @@ from couchvoice.core.effects import CallTool
 from couchvoice.core.turn import FinishedTurn
 from couchvoice.errors import BackendError, RateLimited, Unauthorized, Unavailable
 from couchvoice.private import Private
-from couchvoice.transports.http import HttpClient, HttpFailure, HttpReply, require_safe_url
+from couchvoice.transports.http import HttpClient, HttpFailure, HttpReply
 
 SESSION_TIMEOUT = 10.0  # seconds
 TOOL_TIMEOUT = 15.0  # seconds; then the model is told that the tool failed

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from couchvoice.addresses import require_safe_url
 from couchvoice.contract import SessionReply
 from couchvoice.errors import ConfigError
 from couchvoice.private import Private
 from couchvoice.settings import REALTIME_BASE_URLS
-from couchvoice.transports.http import require_safe_url
 
 CALLS_PATH = "/realtime/calls"
 

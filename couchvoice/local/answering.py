@@ -23,8 +23,11 @@ OUTSIDE = "none"  # OpenAI: conversation "none" makes "an out-of-band response w
 
 
 class Answering:
-    def __init__(self, session: SessionObject, conversation: Conversation, outgoing: Outgoing) -> None:
+    def __init__(
+        self, session: SessionObject, conversation: Conversation, outgoing: Outgoing, *, text_only: bool = False
+    ) -> None:
         self._session = session
+        self._imposed = {"output_modalities": ["text"]} if text_only else {}
         self._conversation = conversation
         self._outgoing = outgoing
         self._made: dict[str, Response] = {}  # those between response.created and response.done
@@ -32,6 +35,7 @@ class Answering:
         self._audible: dict[str, Response] = {}  # those that have sound in the peer's queue, or had until it ran dry
         self._sounding: Response | None = None  # the one of them whose sound has begun
         self._drained = False  # nothing of it is queued at this moment
+        self.has_sounded = False  # whether any sound was made for this session
         self.answers = 0  # how many responses have ended
         self.unheard_ms = 0  # what the client was sent of the last one, to play it itself
 
@@ -53,7 +57,7 @@ class Answering:
 
         In the conversation none may be active. ``idle``: it is nobody's words that it answers.
         """
-        session = self._session.for_response(options)
+        session = self._session.for_response({**options, **self._imposed})
         response_id = self._outgoing.new_id("resp")
         outside = options.get("conversation") == OUTSIDE
         response = Response(
@@ -98,6 +102,7 @@ class Answering:
             return
         response.lengthen(ms)
         if ms:
+            self.has_sounded = True
             self._audible[response.id], self._drained = response, False
         if ms and self._sounding is not response:
             response.held = True
@@ -111,6 +116,7 @@ class Answering:
             return
         response.lengthen(ms)
         self.unheard_ms += ms
+        self.has_sounded = True
         for chunk in chunks:
             self._outgoing.emit("response.output_audio.delta", **response.place(), delta=chunk)
         self._say(response)

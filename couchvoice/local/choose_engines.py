@@ -9,26 +9,48 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from couchvoice.errors import ConfigError
+from couchvoice.local.chat_endpoint import ChatEndpoint
 from couchvoice.local.engine_options import EngineOptions
 from couchvoice.local.engines import Engines, Recognizer
 from couchvoice.local.hearing import choose_recognizer
 from couchvoice.local.recordings import load_recordings
 from couchvoice.local.replies import Rules
+from couchvoice.local.sherpa import SherpaRecognizer
+from couchvoice.local.speech_endpoint import SpeechEndpoint
+from couchvoice.local.transcription_endpoint import TranscriptionEndpoint
 from couchvoice.local.voice import choose_voice
+
+_Endpoint = TranscriptionEndpoint | ChatEndpoint | SpeechEndpoint
 
 
 @asynccontextmanager
 async def running_engines(options: EngineOptions) -> AsyncIterator[Engines]:
-    """The chosen engines; whatever they hold open is closed when the context is left. Raises ConfigError."""
-    yield await choose_engines(options)
+    """The chosen engines; the connections that they hold are closed when the context is left. Raises ConfigError."""
+    engines = await _chosen(options)
+    try:
+        yield engines
+    finally:
+        for engine in (engines.recognizer, engines.replier, engines.voice):
+            if isinstance(engine, _Endpoint):
+                await engine.close()
 
 
-async def choose_engines(options: EngineOptions) -> Engines:
+async def _chosen(options: EngineOptions) -> Engines:
+    if options.transcription and options.sherpa_onnx:
+        raise ConfigError("two recognizers: name a transcription endpoint or a sherpa-onnx model, not both")
     rules = Rules.load(options.replies)
-    return Engines(await _recognizer(options, rules), rules, choose_voice())
+    return Engines(
+        recognizer=await _recognizer(options, rules),
+        replier=ChatEndpoint(options.chat) if options.chat else rules,
+        voice=SpeechEndpoint(options.speech) if options.speech else choose_voice(),
+    )
 
 
 async def _recognizer(options: EngineOptions, rules: Rules) -> Recognizer:
-    # Cutting the recordings into utterances takes a second or so.
+    if options.transcription:
+        return TranscriptionEndpoint(options.transcription)
+    # A model takes seconds to load; so does cutting the recordings into utterances.
+    model = await asyncio.to_thread(SherpaRecognizer, options.sherpa_onnx) if options.sherpa_onnx else None
     known = await asyncio.to_thread(load_recordings, options.recordings)
-    return choose_recognizer(recordings=known, phrases=rules.phrases if options.phrases else ())
+    return choose_recognizer(recordings=known, phrases=rules.phrases if options.phrases else (), model=model)

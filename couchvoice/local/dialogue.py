@@ -45,14 +45,24 @@ _FOREIGN = {
 
 
 class Dialogue:
-    """``key`` makes the ids of two sessions differ; ``foreign`` is the client event that this transport has not."""
+    """``key`` makes the ids of two sessions differ; ``foreign`` is the client event that this transport has not.
 
-    def __init__(self, session: SessionObject, key: str, *, foreign: type[InputAppend] | type[OutputClear]) -> None:
+    ``text_only``: replies come as text, whatever was asked for.
+    """
+
+    def __init__(
+        self,
+        session: SessionObject,
+        key: str,
+        *,
+        foreign: type[InputAppend] | type[OutputClear],
+        text_only: bool = False,
+    ) -> None:
         self._foreign = foreign
         self._session = session
         self._outgoing = Outgoing(key)
         self._conversation = Conversation(key)
-        self._answering = Answering(session, self._conversation, self._outgoing)
+        self._answering = Answering(session, self._conversation, self._outgoing, text_only=text_only)
         self._listening = Listening(session, self._conversation, self._outgoing)
         self._idle = IdleTimer()
 
@@ -193,7 +203,7 @@ class Dialogue:
 
     def _update(self, change: Mapping[str, Any]) -> None:
         before = self._session.turn_detection
-        self._session.update(change)
+        self._session.update(change, keep_voice=self._answering.has_sounded)
         self._outgoing.emit("session.updated", session=self._session.as_dict())
         if self._session.turn_detection != before:
             self._listening.order_detection()

@@ -22,7 +22,8 @@ class Endpoint:
 class EngineOptions:
     """``recordings`` are WAVs with their text beside them; ``phrases``: what the rules know may be said, too.
 
-    ``replies`` None: the shipped rules. An endpoint takes the place of the engine that works offline.
+    ``replies`` None: the shipped rules. An endpoint takes the place of the engines that work offline; a sherpa-onnx
+    model takes the place of the phrases, and hears what no recording explains.
     """
 
     recordings: Sequence[Path] = ()

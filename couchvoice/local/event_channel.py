@@ -5,6 +5,8 @@ Law: no text is larger than MAX_EVENT, which is what stock peers take; in place 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -15,18 +17,33 @@ from aiortc.exceptions import InvalidStateError
 log = logging.getLogger("couchvoice.local.event_channel")
 
 MAX_EVENT = 262_144  # bytes; libwebrtc and aiortc announce this as max-message-size
+MAX_BUFFERED = 16 * 1024 * 1024  # bytes that may wait for the far end
+FLUSH_TIMEOUT = 1.0  # seconds for the last events to be taken
 
 
 class EventChannel:
     def __init__(self, channel: RTCDataChannel) -> None:
         self._channel = channel
 
-    def send(self, event: dict[str, Any]) -> None:
-        """Never raises: what cannot be sent is logged."""
-        text = msgspec.json.encode(event)
-        if not self._try(text):
+    def send(self, event: dict[str, Any] | str) -> bool:
+        """False when the far end takes nothing any more. Never raises: what cannot be sent is logged."""
+        if self._channel.bufferedAmount > MAX_BUFFERED:
+            log.warning("x the far end takes nothing: %d bytes wait for it", self._channel.bufferedAmount)
+            return False
+        text = event.encode() if isinstance(event, str) else msgspec.json.encode(event)
+        if not self._try(text) and isinstance(event, dict):
             log.warning("x %s has %d bytes: an error is sent in its place", event["type"], len(text))
             self._try(msgspec.json.encode(_too_large(event, len(text))))
+        return True
+
+    async def flush(self) -> None:
+        """Give the far end a moment to take what was sent."""
+        drained = asyncio.Event()
+        self._channel.once("bufferedamountlow", drained.set)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_TIMEOUT):
+                while self._channel.bufferedAmount > 0:
+                    await drained.wait()
 
     def _try(self, text: bytes) -> bool:
         """False when it is too large for the far end."""

@@ -72,6 +72,9 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(wider, **_said(self))
 
 
+NONE = Faults()
+
+
 class BadFault(Exception):
     """The sentence says what is wrong with a fault, and what exists."""
 

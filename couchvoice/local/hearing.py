@@ -1,7 +1,7 @@
 """Which recognizer the local server listens with.
 
-Known recordings when there are any, for their text is evidence; phrases for a live microphone; both, one after the
-other, where a talk may hold either.
+Known recordings when there are any, for their text is evidence; a model, if the owner has one, or else phrases for a
+live microphone; both, one after the other, where a talk may hold either.
 Law: a server that lacks a recognizer hears nothing and says why; it does not fail.
 """
 
@@ -30,7 +30,7 @@ class OfflineRecognizer(Protocol):
     """Turns an utterance into text, on this machine."""
 
     def hear(self, samples: NDArray[np.int16], rate: int) -> Heard:
-        """Blocking, so run it in a thread; many threads may ask. Never raises."""
+        """Blocking, so run it in a thread; many threads may ask. May raise EngineFailed."""
 
 
 class _OneAfterTheOther:
@@ -40,7 +40,7 @@ class _OneAfterTheOther:
         self._recognizers = recognizers
 
     async def hear(self, sound: AudioFrame, *, language: str | None = None) -> Heard:
-        """They know what may be said: what language it is in is no question."""
+        """They know what may be said, or have their languages in their model: ``language`` changes nothing."""
         return await asyncio.to_thread(self._hear, sound.samples, sound.rate)
 
     def _hear(self, samples: NDArray[np.int16], rate: int) -> Heard:
@@ -61,10 +61,14 @@ class _OneAfterTheOther:
         return first
 
 
-def choose_recognizer(*, recordings: Sequence[Recording] = (), phrases: Sequence[str] = ()) -> Recognizer:
-    """Recordings first, then phrases, as far as each is given and installed."""
-    recognizers: list[OfflineRecognizer] = [KnownRecordings(recordings)] if recordings or not phrases else []
-    if phrases:
+def choose_recognizer(
+    *, recordings: Sequence[Recording] = (), phrases: Sequence[str] = (), model: OfflineRecognizer | None = None
+) -> Recognizer:
+    """Recordings first, then the model, else phrases, as far as each is given and installed."""
+    recognizers: list[OfflineRecognizer] = [KnownRecordings(recordings)] if recordings else []
+    if model is not None:
+        recognizers.append(model)
+    elif phrases:
         try:
             recognizers.append(PhraseRecognizer(phrases))
         except MissingPart as exc:

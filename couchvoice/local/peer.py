@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
@@ -22,6 +23,7 @@ from couchvoice.local.client_event import InputAppend
 from couchvoice.local.dialogue import Dialogue
 from couchvoice.local.engines import Engines
 from couchvoice.local.event_channel import EventChannel
+from couchvoice.local.manners import Manners
 from couchvoice.local.mouth import Mouth
 from couchvoice.local.orders import Order, Speak
 from couchvoice.local.performer import Performer, sound_ms
@@ -30,6 +32,7 @@ from couchvoice.local.strict_lite import answer_only_nominations
 from couchvoice.transports.peer import (
     DATA_CHANNEL_LABEL,
     close_peer,
+    cut_off,
     new_peer_connection,
     on_message,
     own_connecting,
@@ -39,7 +42,6 @@ from couchvoice.transports.tracks import SourceTrack, read_track
 
 log = logging.getLogger("couchvoice.local.peer")
 
-CONNECT_TIMEOUT = 30.0  # seconds from the answer to an open channel; then nobody is coming
 CLOSE_TIMEOUT = 2.0  # seconds
 
 _AUDIBLE = ("sendrecv", "sendonly")
@@ -48,20 +50,14 @@ _AUDIBLE = ("sendrecv", "sendonly")
 class Call:
     """``answer`` first, then ``run`` until the call is over."""
 
-    def __init__(
-        self,
-        call_id: str,
-        session: SessionObject,
-        engines: Engines,
-        *,
-        connect_timeout: float = CONNECT_TIMEOUT,
-        strict_lite: bool = False,
-    ) -> None:
+    def __init__(self, call_id: str, session: SessionObject, engines: Engines, manners: Manners) -> None:
         self.call_id = call_id
-        self._connect_timeout = connect_timeout
-        self._strict_lite = strict_lite
-        self._dialogue = Dialogue(session, call_id.removeprefix("rtc_"), foreign=InputAppend)
-        self._performer = Performer(call_id, self._dialogue, engines, self)
+        self._manners = manners
+        self._dialogue = Dialogue(
+            session, call_id.removeprefix("rtc_"), foreign=InputAppend, text_only=bool(manners.faults.text_only)
+        )
+        self._performer = Performer(call_id, self._dialogue, engines, self, manners)
+        self._joined: set[Callable[[dict[str, Any] | str], None]] = set()
         self._mouth = Mouth(on_started=self._playback_started, on_drained=self._playback_drained)
         self._peer: RTCPeerConnection = new_peer_connection()
         self._channel: EventChannel | None = None
@@ -84,7 +80,7 @@ class Call:
             if transceiver not in ours:
                 transceiver.direction = "inactive"  # else aiortc decodes it into a queue that nobody empties
         prepare_to_gather(peer)
-        if self._strict_lite:
+        if self._manners.strict_lite:
             answer_only_nominations(peer)
         await peer.setLocalDescription(await peer.createAnswer())
         self._is_audible = any(transceiver.currentDirection in _AUDIBLE for transceiver in ours)
@@ -100,6 +96,22 @@ class Call:
 
     def hang_up(self) -> None:
         self._performer.stop()
+
+    def join(self, tell: Callable[[dict[str, Any] | str], None]) -> None:
+        """From now on somebody else is told what the client is told; first, how the session stands."""
+        tell(self._dialogue.introduction())
+        self._joined.add(tell)
+
+    def leave(self, tell: Callable[[dict[str, Any] | str], None]) -> None:
+        self._joined.discard(tell)
+
+    def receive(self, message: str | bytes) -> None:
+        """A client event, from whoever has joined the call."""
+        self._performer.receive(message)
+
+    async def over(self) -> None:
+        """Return when the call is over."""
+        await self._performer.over()
 
     async def close(self) -> None:
         """Release the peer connection. May be called twice."""
@@ -136,10 +148,10 @@ class Call:
 
     async def _await_open(self) -> None:
         try:
-            async with asyncio.timeout(self._connect_timeout):
+            async with asyncio.timeout(self._manners.connect_timeout):
                 await self._opened.wait()
         except TimeoutError:
-            log.warning("- %s: nobody came within %g s", self.call_id, self._connect_timeout)
+            log.warning("- %s: nobody came within %g s", self.call_id, self._manners.connect_timeout)
             self.hang_up()
 
     async def _listen(self) -> None:
@@ -164,9 +176,11 @@ class Call:
     def heard_ms(self) -> int:
         return self._mouth.said_ms
 
-    def send(self, event: dict[str, Any]) -> None:
-        if self._channel is not None:
-            self._channel.send(event)
+    def send(self, event: dict[str, Any] | str) -> None:
+        if self._channel is not None and not self._channel.send(event):
+            self.hang_up()
+        for tell in list(self._joined):
+            tell(event)
 
     @property
     def audible(self) -> bool:
@@ -182,3 +196,10 @@ class Call:
 
     def hush(self, response_id: str) -> None:
         self._mouth.hush(response_id)
+
+    async def flush(self) -> None:
+        if self._channel is not None:
+            await self._channel.flush()
+
+    def cut(self) -> None:
+        cut_off(self._peer)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
+from typing import Any
 
 from couchvoice.local.reply import Call, Part, Question, Say, ToolResult
+from couchvoice.local.required_call import completed, lacks_arguments, required_call, tool_named
 from couchvoice.local.rulebook import ANY_TOOL, Rule, RuleBook, Sentence, ToolTalk, normalised, read_rules
 
 _SHIPPED = Path(__file__).with_name("replies.yaml")
@@ -20,12 +22,15 @@ _PLACEHOLDER = re.compile(r"\{([\w.]+)\}")
 
 
 class Rules:
-    """The rules of a file; what the file leaves out of ``tools`` and ``otherwise`` is as in the shipped one."""
+    """The rules of a file; what it leaves out of ``tools``, ``otherwise`` and ``silence`` is as in the shipped one."""
 
     def __init__(self, book: RuleBook, shipped: RuleBook) -> None:
         self._rules = book.rules
         self._tools = {**shipped.tools, **book.tools}
-        self._otherwise = book.otherwise or shipped.otherwise or ""
+        self._otherwise, self._silence = (
+            (own if own is not None else other) or ""
+            for own, other in ((book.otherwise, shipped.otherwise), (book.silence, shipped.silence))
+        )
         self._by_phrase = {normalised(phrase): rule for rule in book.rules for phrase in rule.phrases}
 
     @classmethod
@@ -40,21 +45,41 @@ class Rules:
         return tuple(phrase for rule in self._rules for phrase in rule.phrases)
 
     async def answer(self, question: Question) -> AsyncGenerator[Part, None]:
-        """The replier of a server that has no model. Never raises."""
+        """The replier of a server without a model. Raises EngineFailed for a required call that cannot be made."""
         for part in self.parts(question):
             yield part
 
     def parts(self, question: Question) -> tuple[Part, ...]:
+        if question.must_call is not None:
+            return self._with_a_call(question)
         if question.results:
             return _said(*(self._report(result) for result in question.results))
-        return self._answer(question.heard, {str(tool["name"]) for tool in question.tools})
+        if question.idle and not question.heard:
+            return _said(self._silence)
+        return self._answer(question)
 
-    def _answer(self, heard: str, tools: Collection[str]) -> tuple[Part, ...]:
-        rule = self._rule(normalised(heard))
+    def _with_a_call(self, question: Question) -> tuple[Part, ...]:
+        """What the rule says and calls if it calls what is required, else the required call alone.
+
+        After tools, too: as at OpenAI, ``required`` holds until the session or the response lifts it.
+        """
+        parts = self._answer(question)
+        likely = [part for part in parts if isinstance(part, Call)]
+        calls = [completed(call, question) for call in likely if question.must_call in ("", call.name)]
+        if not calls:
+            return (required_call(question),)
+        return (*(part for part in parts if isinstance(part, Say)), *calls)
+
+    def _answer(self, question: Question) -> tuple[Part, ...]:
+        rule = self._rule(normalised(question.heard))
         if rule is None:
             return _said(self._otherwise)
-        calls = [Call(name, copy.deepcopy(arguments)) for name, arguments in rule.calls.items() if name in tools]
-        missing = [self._talk(name).missing or "" for name in rule.calls if name not in tools]
+        calls = [
+            _call(name, arguments, question)
+            for name, arguments in rule.calls.items()
+            if tool_named(question, name) is not None
+        ]
+        missing = [self._talk(name).missing or "" for name in rule.calls if tool_named(question, name) is None]
         preamble = rule.say if calls or not rule.calls else ""
         return (*_said(preamble, *missing), *calls)
 
@@ -80,6 +105,12 @@ class Rules:
             other.failed if own.failed is None else own.failed,
             other.missing if own.missing is None else own.missing,
         )
+
+
+def _call(name: str, arguments: dict[str, Any], question: Question) -> Call:
+    """As the rule has it; where the tool needs more, what the user's words and the tool's schema give."""
+    call = Call(name, copy.deepcopy(arguments))
+    return completed(call, question) if lacks_arguments(call, question) else call
 
 
 def _fits(rule: Rule, heard: str) -> bool:

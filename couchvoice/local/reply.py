@@ -37,10 +37,10 @@ class ToolResult:
 class Question:
     """``heard``: the user's words since the assistant's last message; "" when nothing was understood.
 
-    ``idle``: nobody said anything for as long as the session's idle timeout. ``results``: the outputs that the answer is about, if it is about tools. ``tools``: the function tools on offer, as
-    in the session (``name``, ``description``, ``parameters``). ``must_call``: a call is required; of this tool, when it
-    names one, of any when it is "". ``items``: the conversation as the API shows it, oldest first, with the words of
-    audio in ``transcript``.
+    ``idle``: nobody said anything for as long as the session's idle timeout. ``results``: the outputs that the answer
+    is about, if it is about tools. ``tools``: the function tools on offer, as in the session (``name``,
+    ``description``, ``parameters``). ``must_call``: a call is required; of this tool, when it names one, of any when it
+    is "". ``items``: the conversation as the API shows it, oldest first, with the words of audio in ``transcript``.
     """
 
     heard: str

@@ -12,7 +12,9 @@
         failed: …                the output has an error, or no sentence fits
         missing: …               the session does not offer the tool
     otherwise: …                 when no rule fits
+    silence: …                   when the user says nothing for as long as the session's idle timeout
 
+rules.schema.json says the same to an editor.
 Law: a mistake in the file is found when it is read, with its line.
 """
 
@@ -21,14 +23,15 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 
 from couchvoice.errors import ConfigError
+from couchvoice.local.yaml_file import YamlFile
 
 ANY_TOOL = "*"
 
@@ -66,11 +69,12 @@ class ToolTalk:
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """A whole file. ``otherwise`` is None when the file leaves it out."""
+    """A whole file. ``otherwise`` and ``silence`` are None when the file leaves them out."""
 
     rules: tuple[Rule, ...]
     tools: Mapping[str, ToolTalk]
     otherwise: str | None
+    silence: str | None
 
 
 def normalised(text: str) -> str:
@@ -80,76 +84,72 @@ def normalised(text: str) -> str:
 
 def read_rules(path: Path) -> RuleBook:
     """Raises ConfigError that names the file and the line."""
+    file = YamlFile(path)
+    root = file.root()
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"cannot read the rules {path}: {exc}") from exc
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        if root is None:
-            raise ConfigError(f"{path}: no rules")
-        return _Reader(path).book(root)
-    except yaml.MarkedYAMLError as exc:
-        line = exc.problem_mark.line + 1 if exc.problem_mark else 1
-        raise ConfigError(f"{path}, line {line}: {exc.problem}") from exc
-    except yaml.YAMLError as exc:  # a character that YAML does not allow
-        raise ConfigError(f"{path}: {exc}") from exc
-    except RecursionError as exc:
+        return _Reader(file).book(root)
+    except RecursionError as exc:  # an alias of what it stands in
         raise ConfigError(f"{path}: nested too deeply") from exc
 
 
 class _Reader:
-    """Turns YAML nodes into rules. Texts are taken as written: a phrase "no" is no boolean."""
+    """Turns YAML nodes into rules."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: YamlFile) -> None:
+        self._file = file
         self._taken: dict[str, int] = {}  # phrase, line
 
     def book(self, node: yaml.Node) -> RuleBook:
-        fields = self._fields(node, "the file", known=("rules", "tools", "otherwise"))
-        rules = tuple(self._rule(item) for item in self._items(fields.get("rules") or self._fail(node, "no rules")))
-        tools = dict(self._pairs(fields["tools"])) if "tools" in fields else {}
-        otherwise = self._text(fields["otherwise"]) if "otherwise" in fields else None
-        return RuleBook(rules, {name: self._tool(node) for name, node in tools.items()}, otherwise)
+        fields = self._file.fields(node, "the file", known=("rules", "tools", "otherwise", "silence"))
+        items = self._file.items(fields.get("rules") or self._file.fail(node, "no rules"))
+        tools = self._file.pairs(fields["tools"]) if "tools" in fields else ()
+        return RuleBook(
+            rules=tuple(self._rule(item) for item in items),
+            tools={name: self._tool(node) for name, node in tools},
+            otherwise=self._text_of(fields, "otherwise"),
+            silence=self._text_of(fields, "silence"),
+        )
 
     def _rule(self, node: yaml.Node) -> Rule:
-        fields = self._fields(node, "a rule", known=("heard", "say", "call"))
+        fields = self._file.fields(node, "a rule", known=("heard", "say", "call"))
         if "heard" not in fields or not fields.keys() & {"say", "call"}:
-            self._fail(node, "a rule needs heard, and say or call")
+            self._file.fail(node, "a rule needs heard, and say or call")
         phrases: list[str] = []
         patterns: list[re.Pattern[str]] = []
-        for item in self._items(fields["heard"]):
-            text = self._text(item)
+        for item in self._file.items(fields["heard"]):
+            text = self._file.text(item)
             if regex := _REGEX.fullmatch(text):
                 patterns.append(self._pattern(item, regex[1]))
             else:
                 phrases.append(self._phrase(item, text))
-        calls = {name: self._object(value) for name, value in self._pairs(fields["call"])} if "call" in fields else {}
-        return Rule(tuple(phrases), tuple(patterns), self._text(fields["say"]) if "say" in fields else "", calls)
+        calls = (
+            {name: self._object(value) for name, value in self._file.pairs(fields["call"])} if "call" in fields else {}
+        )
+        return Rule(tuple(phrases), tuple(patterns), self._text_of(fields, "say") or "", calls)
 
     def _tool(self, node: yaml.Node) -> ToolTalk:
-        fields = self._fields(node, "a tool", known=("then", "failed", "missing"))
-        failed, missing = (self._text(fields[name]) if name in fields else None for name in ("failed", "missing"))
+        fields = self._file.fields(node, "a tool", known=("then", "failed", "missing"))
+        failed, missing = self._text_of(fields, "failed"), self._text_of(fields, "missing")
         match fields.get("then"):
             case None:
                 return ToolTalk(None, failed, missing)
             case yaml.SequenceNode() as several:
-                return ToolTalk(tuple(self._sentence(item) for item in self._items(several)), failed, missing)
+                return ToolTalk(tuple(self._sentence(item) for item in self._file.items(several)), failed, missing)
             case single:
-                return ToolTalk((Sentence({}, self._text(single)),), failed, missing)
+                return ToolTalk((Sentence({}, self._file.text(single)),), failed, missing)
 
     def _sentence(self, node: yaml.Node) -> Sentence:
-        fields = self._fields(node, "a sentence", known=("when", "say"))
+        fields = self._file.fields(node, "a sentence", known=("when", "say"))
         if "say" not in fields:
-            self._fail(node, "a sentence needs say")
-        return Sentence(self._object(fields["when"]) if "when" in fields else {}, self._text(fields["say"]))
+            self._file.fail(node, "a sentence needs say")
+        return Sentence(self._object(fields["when"]) if "when" in fields else {}, self._file.text(fields["say"]))
 
     def _phrase(self, node: yaml.Node, text: str) -> str:
         key = normalised(text)
         if not key:
-            self._fail(node, "a phrase without words")
+            self._file.fail(node, "a phrase without words")
         if key in self._taken:
-            self._fail(node, f'"{text}" is heard by the rule at line {self._taken[key]} already')
+            self._file.fail(node, f'"{text}" is heard by the rule at line {self._taken[key]} already')
         self._taken[key] = _line(node)
         return text
 
@@ -157,10 +157,10 @@ class _Reader:
         try:
             return re.compile(regex)
         except re.error as exc:
-            self._fail(node, f"not a regular expression: {exc}")
+            self._file.fail(node, f"not a regular expression: {exc}")
 
     def _object(self, node: yaml.Node) -> dict[str, Any]:
-        return {name: self._value(value) for name, value in self._pairs(node)}
+        return {name: self._value(value) for name, value in self._file.pairs(node)}
 
     def _value(self, node: yaml.Node) -> Any:
         """As in JSON: plain numbers, true, false and null are themselves, all other scalars are texts."""
@@ -172,38 +172,10 @@ class _Reader:
             case yaml.ScalarNode(style=None):
                 with contextlib.suppress(ValueError):
                     return json.loads(node.value, parse_constant=str)
-        return self._text(node)
+        return self._file.text(node)
 
-    def _fields(self, node: yaml.Node, what: str, *, known: tuple[str, ...]) -> dict[str, yaml.Node]:
-        fields = dict(self._pairs(node))
-        for name, value in fields.items():
-            if name not in known:
-                self._fail(value, f"unknown key {name!r}: {what} has {', '.join(known)}")
-        return fields
-
-    def _pairs(self, node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
-        if not isinstance(node, yaml.MappingNode):
-            self._fail(node, "expected keys and values")
-        names: set[str] = set()
-        for key, value in node.value:
-            name = self._text(key)
-            if name in names:
-                self._fail(key, f"{name!r} is there twice")
-            names.add(name)
-            yield name, value
-
-    def _items(self, node: yaml.Node) -> list[yaml.Node]:
-        if not isinstance(node, yaml.SequenceNode) or not node.value:
-            self._fail(node, "expected a list")
-        return list(node.value)
-
-    def _text(self, node: yaml.Node) -> str:
-        if not isinstance(node, yaml.ScalarNode):
-            self._fail(node, "expected a text")
-        return str(node.value).strip()
-
-    def _fail(self, node: yaml.Node, problem: str) -> NoReturn:
-        raise ConfigError(f"{self._path}, line {_line(node)}: {problem}")
+    def _text_of(self, fields: Mapping[str, yaml.Node], name: str) -> str | None:
+        return self._file.text(fields[name]) if name in fields else None
 
 
 def _line(node: yaml.Node) -> int:

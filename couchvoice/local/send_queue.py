@@ -20,21 +20,29 @@ class SendQueue:
         self._some = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._all_taken = asyncio.Event()
 
     def put(self, text: str) -> bool:
         """False, and it is not taken, when the queue is full."""
         if self._waiting + len(text) > LIMIT:
             return False
         self._texts.append(text)
+        self._all_taken.clear()
         self._count(len(text))
         return True
 
     async def get(self) -> str:
-        """The oldest text, when there is one."""
+        """The oldest text, when there is one. Who asks has done with the one before."""
+        if not self._texts:
+            self._all_taken.set()
         await self._some.wait()
         text = self._texts.popleft()
         self._count(-len(text))
         return text
+
+    async def empty(self) -> None:
+        """Return when all is taken and done with."""
+        await self._all_taken.wait()
 
     async def room(self) -> None:
         """Return when less than ROOM is waiting."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 CONNECT_TIMEOUT = 30.0  # seconds from the answer to an open channel; then nobody is coming
 SESSION_LIMIT = 3600  # seconds; OpenAI: "maximum duration of 60 minutes"
@@ -14,9 +15,10 @@ MAX_SESSIONS = 100
 class ServerOptions:
     """``api_key`` None: any key will do. ``strict_lite``: see strict_lite.py. ``session_limit`` in seconds.
 
+    ``max_sessions``: calls and WebSocket sessions together. ``single_use_secrets``: a client secret opens one session.
     ``allowed_origins``: browser pages that may call besides those of this machine; "*" for any.
     ``allowed_hosts``: the names under which the server may be called; empty: any.
-    ``single_use_secrets``: a client secret opens one session. ``beta``: the paths and names of the beta protocol, too.
+    ``beta``: the paths and names of the beta protocol, too. ``faults``: see fault_script.py.
     """
 
     api_key: str | None = None
@@ -28,3 +30,4 @@ class ServerOptions:
     allowed_origins: Sequence[str] = ()
     allowed_hosts: Sequence[str] = ()
     beta: bool = False
+    faults: Path | None = None

@@ -15,7 +15,6 @@ import msgspec
 from couchvoice.local.bad_event import BadEvent, checked
 from couchvoice.local.session_shape import MAX_TOKENS, ResponseShape, SessionShape, TranscriptionShape
 
-SESSION_LIMIT = 3600  # seconds; OpenAI: "maximum duration of 60 minutes"
 MAX_SESSION = 200 * 1024  # bytes of JSON; the event that shows it must fit the data channel
 DEFAULT_MODEL = "gpt-realtime-2.1"
 DEFAULT_TRANSCRIPTION_MODEL = "gpt-transcribe"
@@ -80,10 +79,17 @@ class SessionObject:
         fixed = {"id": session_id, "object": defaults["object"], "expires_at": int(expires_at)}
         self._config = _valid(merged(defaults, config) | fixed, self._shape)
 
-    def update(self, change: Mapping[str, Any]) -> None:
-        """Raises BadEvent, and then nothing has changed. The type of a session stays what it is."""
+    def update(self, change: Mapping[str, Any], *, keep_voice: bool = False) -> None:
+        """Raises BadEvent, and then nothing has changed. The type of a session stays what it is.
+
+        ``keep_voice``: it has been heard, and cannot be another one any more.
+        """
         fixed = {name: value for name, value in self._config.items() if name in _FIXED}
-        self._config = _valid(merged(self._config, change) | fixed, self._shape)
+        updated = _valid(merged(self._config, change) | fixed, self._shape)
+        if keep_voice and updated["audio"].get("output", {}).get("voice") != self._config["audio"]["output"]["voice"]:
+            message = "Cannot update a conversation's voice if assistant audio is present."
+            raise BadEvent("cannot_update_voice", message, "session.audio.output.voice")
+        self._config = updated
 
     def for_response(self, options: Mapping[str, Any]) -> SessionObject:
         """The session as one response sees it that was asked for with these options. Raises BadEvent."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,11 @@ _TIMEOUT = 10.0  # s, for one sentence or a story of some minutes: espeak-ng is 
 _WORDS_PER_MINUTE = 175  # at speed 1
 _SLOWEST = 80  # words per minute; espeak-ng goes no slower, so pauses between the words do
 _GAP_PER_SLOWNESS = 8.5  # units of espeak-ng's -g, measured: makes speed 0.25 four times as long as speed 1
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.ASCII)
+_ENGLISH = "en"  # spoken by each voice in the accent of its own
+# Of other regions espeak-ng takes the language, but loses the colour.
+_REGIONS = frozenset({"en-gb", "en-us", "es-419", "fr-be", "fr-ch", "pt-br"})
+_ESPEAK_NAMES = {"zh": "cmn", "no": "nb"}  # of languages that espeak-ng has under another
 _HEADER = 44  # bytes of a WAV header as espeak-ng and the wave module write it
 _RATE_FIELD = slice(24, 28)  # where its sample rate is
 _DEFAULT_NAME = "alloy"
@@ -62,20 +68,39 @@ _COLOURS = {
 }
 
 
+class _NoVoice(EngineFailed):
+    """espeak-ng does not speak this language."""
+
+
 class Espeak:
-    """espeak-ng, or what takes its options. Raises EngineFailed."""
+    """espeak-ng, or what takes its options. A language that it does not have is spoken as English.
+
+    Raises EngineFailed.
+    """
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
+        self._lacking: set[str] = set()  # voices that were asked for and are not there
 
     async def speak(self, text: str, *, voice: str, speed: float = 1.0, language: str | None = None) -> AudioFrame:
         if not text.strip():
             return AudioFrame(silence(0), SAMPLE_RATE)
-        wav = await self._run(text, _options(_colour(voice), speed))
+        colour = _colour(voice)
+        wav = await self._voiced(text, _options(colour, speed), by=_accent(colour, language), otherwise=colour.espeak)
         samples = np.frombuffer(wav[_HEADER : len(wav) - len(wav) % 2], "<i2").astype(np.int16)
         if not samples.size:
             raise EngineFailed(self._command[0], "no samples")
         return resample(AudioFrame(samples, int.from_bytes(wav[_RATE_FIELD], "little")), SAMPLE_RATE)
+
+    async def _voiced(self, text: str, options: Sequence[str], *, by: str, otherwise: str) -> bytes:
+        if by not in self._lacking:
+            try:
+                return await self._run(text, ["-v", by, *options])
+            except _NoVoice:
+                if by == otherwise:
+                    raise
+                self._lacking.add(by)
+        return await self._run(text, ["-v", otherwise, *options])
 
     async def _run(self, text: str, options: Sequence[str]) -> bytes:
         pipe = asyncio.subprocess.PIPE
@@ -95,7 +120,8 @@ class Espeak:
                 process.kill()
                 await process.wait()
         if process.returncode:
-            raise EngineFailed(self._command[0], complaint.decode(errors="replace").strip()[-200:])
+            failure = _NoVoice if b"voice" in complaint else EngineFailed
+            raise failure(self._command[0], complaint.decode(errors="replace").strip()[-200:])
         return wav
 
 
@@ -137,11 +163,20 @@ def choose_voice() -> Voice:
     return Tone()
 
 
+def _accent(colour: _Colour, language: str | None) -> str:
+    """espeak-ng's voice for this. It may not be there."""
+    tag = (language or _ENGLISH).lower().replace("_", "-")
+    name = tag if tag in _REGIONS else tag.partition("-")[0]
+    if name == _ENGLISH or not _LANGUAGE.fullmatch(tag):
+        return colour.espeak
+    return f"{_ESPEAK_NAMES.get(name, name)}+{colour.espeak.partition('+')[2]}"
+
+
 def _options(colour: _Colour, speed: float) -> list[str]:
     words = _WORDS_PER_MINUTE * _clamped(speed)
     gap = max(0.0, _WORDS_PER_MINUTE / words - _WORDS_PER_MINUTE / _SLOWEST) * _GAP_PER_SLOWNESS
     rate = max(round(words), _SLOWEST)
-    return ["--stdin", "--stdout", "-v", colour.espeak, "-p", str(colour.pitch), "-s", str(rate), "-g", str(round(gap))]
+    return ["--stdin", "--stdout", "-p", str(colour.pitch), "-s", str(rate), "-g", str(round(gap))]
 
 
 def _colour(voice: str) -> _Colour:

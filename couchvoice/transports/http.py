@@ -7,7 +7,6 @@ Law: redirects are not followed (a secret goes where it was meant to go), answer
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from couchvoice.errors import ConfigError
+from couchvoice.addresses import require_safe_url
 
 CONNECT_TIMEOUT = 5.0  # seconds
 MAX_BODY = 4 * 1024 * 1024  # bytes; no answer of a backend or a calls URL is near it
@@ -37,27 +36,6 @@ class HttpReply:
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
-
-
-def require_safe_url(url: str) -> str:
-    """The URL without a slash at its end. Raises ConfigError unless it is ``https``, or ``http`` to loopback."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as exc:
-        raise ConfigError(f'"{url}" is no URL: {exc}') from exc
-    if parts.scheme not in ("http", "https") or not host:
-        raise ConfigError(f'"{url}" is no URL: it must begin with https:// (or http:// for this machine)')
-    if parts.scheme == "http" and not is_loopback(host):
-        raise ConfigError(f'"{url}" is not encrypted: plain http is for this machine only, use https')
-    return url.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 class HttpClient:

@@ -49,13 +49,11 @@ def new_peer_connection(ice_servers: Iterable[RTCIceServer] = ()) -> RTCPeerConn
 
 def prepare_to_gather(peer: RTCPeerConnection) -> None:
     """To be called when all transceivers and channels are there, before ``setLocalDescription``."""
-    transports = {transceiver.sender.transport.transport for transceiver in peer.getTransceivers()}
     if peer.sctp is not None:
-        transports.add(peer.sctp.transport.transport)
         _accept_any_text(peer.sctp)
-    for transport in transports:
-        _fall_back_to_loopback(transport._connection)
-        _keep_nominating(transport._connection)
+    for connection in _ice_connections(peer):
+        _fall_back_to_loopback(connection)
+        _keep_nominating(connection)
 
 
 def own_connecting(peer: RTCPeerConnection, lose: Callable[[str], None]) -> None:
@@ -95,6 +93,7 @@ async def close_peer(peer: RTCPeerConnection, *, within: float) -> None:
             await peer.close()
     except TimeoutError:
         log.warning("- the peer connection did not close within %g s", within)
+        cut_off(peer)
     except SDP_ERRORS as exc:
         log.debug("- the peer connection did not close (%s): its transports are stopped", type(exc).__name__)
         private: Any = peer
@@ -102,6 +101,13 @@ async def close_peer(peer: RTCPeerConnection, *, within: float) -> None:
             with contextlib.suppress(TimeoutError, *SDP_ERRORS):
                 async with asyncio.timeout(within):
                     await transport.stop()
+
+
+def cut_off(peer: RTCPeerConnection) -> None:
+    """As when a cable is pulled: its sockets are gone, and nobody was told."""
+    for connection in _ice_connections(peer):
+        for protocol in connection._protocols:
+            protocol.transport.abort()
 
 
 def on_message(channel: RTCDataChannel, receive: Callable[[str | bytes], None]) -> None:
@@ -114,6 +120,13 @@ def on_message(channel: RTCDataChannel, receive: Callable[[str | bytes], None]) 
             receive(message)
         except Exception:
             log.exception("x a handler failed on a message of %d bytes", len(message))
+
+
+def _ice_connections(peer: RTCPeerConnection) -> set[Any]:
+    transports = {transceiver.sender.transport.transport for transceiver in peer.getTransceivers()}
+    if peer.sctp is not None:
+        transports.add(peer.sctp.transport.transport)
+    return {transport._connection for transport in transports}
 
 
 def _fall_back_to_loopback(connection: Any) -> None:

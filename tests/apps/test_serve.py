@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
+import websockets
 
 from tests.apps.command import Command, noise, run, started
 from tests.e2e.minimal_backend import MinimalBackend
+from tests.local.caller import SDP, Caller
 
 pytestmark = pytest.mark.timeout(60)
 
 END = 3.0  # seconds from the signal to the end
+SECOND = 0.5  # seconds from the second signal to the end
+GOING_AWAY = 1001  # RFC 6455 §7.4.1
 SESSION = "/api/voice/realtime/session"
 KEY = {"Authorization": "Bearer any"}
 
@@ -38,6 +44,134 @@ async def test_a_server_ends_with_0_when_it_is_told(end: str, health: str, numbe
     assert ended.status == 0
     assert ended.stdout == f"ready {url}\n"
     assert ended.seconds < END + noise()
+
+
+async def test_a_realtime_server_hangs_up_before_it_ends() -> None:
+    """The client's channel closes, its WebSocket is told that the server goes away."""
+    async with started("serve", "realtime", "--port", "0") as server, httpx.AsyncClient() as http:
+        url = await ready(server)
+        caller = Caller()
+        answer = await http.post(f"{url}/v1/realtime/calls", content=await caller.offer(), headers=KEY | SDP)
+        await caller.accept(answer.text)
+        await caller.wait_for("session.created")
+        place = url.replace("http://", "ws://") + "/v1/realtime"
+        async with websockets.connect(place, additional_headers=KEY) as connection:
+            await connection.recv()
+            server.send(signal.SIGTERM)
+            with pytest.raises(websockets.ConnectionClosed):
+                await connection.recv()
+            assert connection.close_code == GOING_AWAY
+        await asyncio.wait_for(caller.closed.wait(), END)
+        await caller.close()
+        ended = await server.ended()
+    assert ended.status == 0
+    assert ended.stderr == ""
+    assert ended.seconds < END + noise()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+async def test_a_second_signal_ends_a_server_at_once(number: signal.Signals) -> None:
+    async with started("serve", "realtime", "--port", "0") as server:
+        url = await ready(server)
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        # A request whose body does not come: the server would wait for it.
+        writer.write(b"POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: localhost\r\n")
+        writer.write(b"Authorization: Bearer k\r\nContent-Length: 9\r\n\r\n")
+        await writer.drain()
+        async with httpx.AsyncClient() as http:  # so that the request above has come
+            await http.get(f"{url}/health")
+        server.send(signal.SIGTERM)
+        await is_ending(url)
+        server.send(number)
+        ended = await server.ended()
+        writer.close()
+    assert ended.status == -number
+    assert ended.seconds < SECOND + noise()
+
+
+async def is_ending(url: str) -> None:
+    """Return when the signal has come."""
+    async with httpx.AsyncClient() as http:
+        with suppress(httpx.TransportError):
+            while (await http.get(f"{url}/health")).status_code == 200:
+                pass
+
+
+# Options of the Realtime server
+
+
+async def test_a_page_that_is_named_may_call_and_the_name_of_another_host_leads_nowhere() -> None:
+    options = ("--allow-origin", "https://app.example.org", "--max-sessions", "2", "--session-limit", "60")
+    async with started("serve", "realtime", "--port", "0", *options) as server, httpx.AsyncClient() as http:
+        url = f"{await ready(server)}/v1/realtime/client_secrets"
+        page = await http.post(url, headers=KEY | {"Origin": "https://app.example.org"})
+        rebound = await http.post(url, headers=KEY | {"Host": "evil.example"})
+    assert page.headers["Access-Control-Allow-Origin"] == "https://app.example.org"
+    assert rebound.status_code == 421
+
+
+@pytest.mark.parametrize(
+    ("options", "host", "status"),
+    [
+        (("--host", "0.0.0.0"), "kiosk.local", 200),
+        (("--host", "0.0.0.0", "--allow-host", "kiosk.local"), "kiosk.local", 200),
+        (("--host", "0.0.0.0", "--allow-host", "kiosk.local"), "evil.example", 421),
+        (("--allow-host", "kiosk.local"), "kiosk.local", 200),
+        (("--allow-host", "kiosk.local"), "localhost", 200),
+        ((), "kiosk.local", 421),
+    ],
+)
+async def test_a_server_for_this_machine_goes_by_its_names(options: tuple[str, ...], host: str, status: int) -> None:
+    async with started("serve", "realtime", "--port", "0", *options) as server, httpx.AsyncClient() as http:
+        url = (await ready(server)).replace("0.0.0.0", "127.0.0.1")
+        assert (await http.get(f"{url}/health", headers={"Host": host})).status_code == status
+
+
+async def test_a_secret_for_one_session_and_the_beta_paths_are_options(tmp_path: Path) -> None:
+    faults = tmp_path / "faults.yaml"
+    faults.write_text("calls: [{status: 429}]\n", encoding="utf-8")
+    options = ("--beta", "--single-use-secrets", "--faults", str(faults))
+    async with started("serve", "realtime", "--port", "0", *options) as server, httpx.AsyncClient() as http:
+        url = f"{await ready(server)}/v1/realtime"
+        secret = (await http.post(f"{url}/sessions", headers=KEY)).json()["client_secret"]["value"]
+        statuses = []
+        for _ in range(3):
+            caller = Caller()
+            headers = SDP | {"Authorization": f"Bearer {secret}"}
+            statuses.append(
+                (await http.post(f"{url}/calls", content=await caller.offer(), headers=headers)).status_code
+            )
+            await caller.close()
+    assert statuses == [429, 201, 401]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--allow-origin", "example.org"), '"example.org" is no origin: write scheme://host'),
+        (("--allow-host", "http://kiosk.local"), '"http://kiosk.local" is no host'),
+        (("--chat-url", "http://127.0.0.1:1/v1"), "--chat-url and --chat-model need each other"),
+        (("--speech-model", "m"), "--speech-url and --speech-model need each other"),
+        (("--transcription-url", ""), "--transcription-url and --transcription-model need each other"),
+        (("--chat-url", "ftp://a", "--chat-model", "m"), "ftp://a"),
+        (("--sherpa-onnx", "/nowhere"), "/nowhere"),
+        (("--faults", "/nowhere/faults.yaml"), "/nowhere/faults.yaml"),
+    ],
+)
+async def test_an_option_that_cannot_be_is_named(options: tuple[str, ...], sentence: str) -> None:
+    ended = await run("serve", "realtime", "--port", "0", *options)
+    assert ended.status == 2
+    assert sentence in ended.error
+    assert ended.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "options", [("--max-sessions", "0"), ("--max-sessions", "many"), ("--session-limit", "0"), ("--session-limit", "")]
+)
+async def test_a_limit_that_is_none_is_refused(options: tuple[str, ...]) -> None:
+    ended = await run("serve", "realtime", "--port", "0", *options)
+    assert ended.status == 2
+    assert options[0] in ended.stderr
 
 
 async def test_the_realtime_end_hands_out_client_secrets() -> None:

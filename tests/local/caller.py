@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from fractions import Fraction
@@ -29,6 +30,7 @@ from couchvoice.local.hearing import choose_recognizer
 from couchvoice.local.recordings import Recording, load_recordings
 from couchvoice.local.replies import Rules
 from couchvoice.local.resample import resample
+from couchvoice.local.server_options import ServerOptions
 from couchvoice.local.voice import Tone
 from couchvoice.transports.peer import DATA_CHANNEL_LABEL, prepare_to_gather
 from tests.local.speech import FIXTURES
@@ -56,9 +58,11 @@ def engines() -> Engines:
 
 
 @asynccontextmanager
-async def served(parts: Engines | None = None, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """The application, running, behind a client that holds a key."""
-    app = RealtimeApp(parts or engines(), **options).asgi
+async def served(
+    parts: Engines | None = None, *, clock: Callable[[], float] = time.time, **options: Any
+) -> AsyncIterator[httpx.AsyncClient]:
+    """The application, running, behind a client that holds a key. ``options`` are those of ServerOptions."""
+    app = RealtimeApp(parts or engines(), ServerOptions(**options), clock=clock).asgi
     headers = {"Authorization": f"Bearer {KEY}"}
     async with (
         app.router.lifespan_context(app),

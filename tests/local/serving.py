@@ -12,14 +12,15 @@ import uvicorn
 
 from couchvoice.local.app import RealtimeApp
 from couchvoice.local.engines import Engines
+from couchvoice.local.server_options import ServerOptions
 from tests.local.caller import engines
 from tests.patience import until
 
 
 @asynccontextmanager
 async def listening(parts: Engines | None = None, **options: Any) -> AsyncIterator[str]:
-    """Host and port."""
-    app = RealtimeApp(parts or engines(), **options)
+    """Host and port. ``options`` are those of ServerOptions."""
+    app = RealtimeApp(parts or engines(), ServerOptions(**options))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(app.asgi, log_level="warning", lifespan="on"))
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")

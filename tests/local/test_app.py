@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from openai.types.realtime import ClientSecretCreateResponse
 from pydantic import TypeAdapter
 
-from couchvoice.local.app import MAX_OFFER
+import couchvoice
+from couchvoice.local.call_routes import MAX_OFFER
 from tests.local.caller import KEY, SDP, Caller, calling, minted, served
 
 CANARY = "sk-canary-1f0c"
@@ -104,7 +105,7 @@ async def test_a_secret_lives_as_long_as_was_asked(body: bytes, seconds: int) ->
         (b'{"expires_after": {"seconds": 60.5}}', "invalid_type", "expires_after.seconds"),
         (b'{"expires_after": {"anchor": "now"}}', "invalid_value", "expires_after.anchor"),
         (b'{"session": null}', "invalid_type", "session"),
-        (b'{"session": {"type": "transcription"}}', "invalid_value", "session.type"),
+        (b'{"session": {"type": "translation"}}', "invalid_value", "session.type"),
         (b'{"session": {"voice": "ash"}}', "unknown_parameter", "session.voice"),
         (b'{"session": {"audio": {"output": {"speed": 2}}}}', "invalid_value", "session.audio.output.speed"),
         (b'{"ttl": 1}', "unknown_parameter", "ttl"),
@@ -340,7 +341,8 @@ async def test_a_call_that_nobody_knows_cannot_be_hung_up(http: httpx.AsyncClien
     [
         ("GET", "/calls", 405, "method_not_allowed"),
         ("GET", "/client_secrets", 405, "method_not_allowed"),
-        ("POST", "/sessions", 404, "not_found"),
+        ("POST", "/sessions", 400, "beta_api_shape_disabled"),
+        ("POST", "/nothing", 404, "not_found"),
         ("GET", "", 404, "not_found"),
     ],
 )
@@ -350,5 +352,9 @@ async def test_what_is_not_there_is_told_in_the_same_shape(
     assert error_of(await http.request(method, path), status)["code"] == code
 
 
-async def test_the_server_says_that_it_is_well(http: httpx.AsyncClient) -> None:
-    assert (await http.get("http://localhost/health")).json() == {"status": "ok"}
+async def test_the_server_says_that_it_is_well_and_how_many_it_serves() -> None:
+    async with served() as http:
+        health = "http://localhost/health"
+        assert (await http.get(health)).json() == {"status": "ok", "sessions": 0, "version": couchvoice.__version__}
+        async with calling(http):
+            assert (await http.get(health)).json()["sessions"] == 1

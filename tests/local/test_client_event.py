@@ -269,3 +269,17 @@ def test_an_error_names_the_event_that_it_answers(event_id: object, *, echoed: b
 def test_a_megabyte_is_not_sent_back(kind: str) -> None:
     (event,) = Stage().send(kind, item_id="y" * SIZE, event_id="z" * SIZE)
     assert len(json.dumps(event)) < 1500
+
+
+@pytest.mark.row("D9")
+def test_the_voice_may_change_until_it_was_heard() -> None:
+    stage = Stage()
+    (event,) = stage.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "sage"}}})
+    assert event["session"]["audio"]["output"]["voice"] == "sage"
+    stage.utter()
+    stage.hear(GREETING)
+    stage.answer()
+    error = stage.refusal("session.update", session={"type": "realtime", "audio": {"output": {"voice": "ash"}}})
+    assert (error["code"], error["param"]) == ("cannot_update_voice", "session.audio.output.voice")
+    stage.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "sage", "speed": 1.5}}})
+    assert stage.last("session.updated")["session"]["audio"]["output"]["speed"] == 1.5

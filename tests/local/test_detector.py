@@ -36,12 +36,17 @@ def test_speech_stopped_comes_500_ms_after_the_end_of_the_voice(text: str, voice
     assert told_at == pytest.approx(end + 500, abs=TOLERANCE)
 
 
-@pytest.mark.parametrize("silence_duration_ms", [300, 1000])
-def test_the_silence_that_ends_speech_is_as_long_as_asked_for(silence_duration_ms: int) -> None:
+@pytest.mark.row("D2")
+@pytest.mark.parametrize("silence_duration_ms", [200, 300, 500, 650, 800, 1000])
+@pytest.mark.parametrize(("text", "voice"), list(zip(SENTENCES, VOICES, strict=True)))
+def test_the_silence_that_ends_speech_is_as_long_as_asked_for(text: str, voice: str, silence_duration_ms: int) -> None:
     detector = SpeechDetector(silence_duration_ms=silence_duration_ms)
-    sound = padded(spoken(SENTENCES[0]), before=1.0, after=2.0)
-    _, (_, told_at) = events(sound, detector=detector)
-    assert told_at == pytest.approx(LEAD_IN + length(SENTENCES[0]) + silence_duration_ms, abs=TOLERANCE)
+    sound = padded(spoken(text, voice), before=1.0, after=2.0)
+    stop, told_at = events(sound, detector=detector)[-1]
+    end = LEAD_IN + length(text, voice) + silence_duration_ms
+    assert isinstance(stop, SpeechStopped)
+    assert stop.audio_end_ms == pytest.approx(end, abs=TOLERANCE)
+    assert told_at == pytest.approx(end, abs=TOLERANCE)
 
 
 def test_a_pause_shorter_than_the_silence_is_within_one_utterance_until_reconfigured() -> None:

@@ -268,6 +268,7 @@ def test_a_clear_before_the_first_sample_loses_the_sound_and_keeps_the_words() -
 
 
 @pytest.mark.row("E5")
+@pytest.mark.row("D3")
 def test_without_interrupt_response_the_answer_goes_on() -> None:
     stage = Stage({"audio": {"input": {"turn_detection": {"interrupt_response": False}}}})
     stage.say(STORY)
@@ -279,6 +280,7 @@ def test_without_interrupt_response_the_answer_goes_on() -> None:
     assert stage.last("response.done")["response"]["status"] == "completed"
 
 
+@pytest.mark.row("D3")
 def test_without_create_response_nobody_answers_until_asked() -> None:
     stage = Stage({**TRANSCRIBES, "audio": {"input": {"turn_detection": {"create_response": False}}}})
     assert types(stage.say(GREETING)) == UTTERED
@@ -427,7 +429,7 @@ def test_the_detector_is_told_of_each_change_and_of_nothing_else() -> None:
     stage.send("session.update", session={"audio": {"input": {"turn_detection": numbers}}})
     stage.send("session.update", session={"audio": {"input": {"turn_detection": None}}})
     stage.send("session.update", session={"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}})
-    assert stage.orders == [Detect(1, 300, 200), DetectNothing(), Detect(0.5, 300, 500)]
+    assert stage.orders == [Detect(1, 300, 200), DetectNothing(), Detect(0.5, 300, 700)]
 
 
 # Limits

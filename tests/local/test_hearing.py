@@ -11,6 +11,7 @@ import pytest
 
 from couchvoice.audio.frames import AudioFrame
 from couchvoice.local.engines import Recognizer
+from couchvoice.local.heard import Heard
 from couchvoice.local.hearing import choose_recognizer
 from couchvoice.local.missing import MissingPart
 from couchvoice.local.phrases import PhraseRecognizer
@@ -78,3 +79,16 @@ def test_the_log_shows_the_share_but_not_the_words(caplog: pytest.LogCaptureFixt
     assert f"…({len(KNOWN)} chars)" in caplog.text
     assert "accepted" in caplog.text
     assert KNOWN not in caplog.text
+
+
+class Model:
+    """In the place of a recognizer that understands whatever is said."""
+
+    def hear(self, samples: Samples, rate: int) -> Heard:
+        return Heard("whatever", 1.0, "whatever")
+
+
+def test_a_model_hears_what_no_recording_explains_and_takes_the_place_of_the_phrases() -> None:
+    recognizer = choose_recognizer(recordings=[recording()], phrases=[PHRASE], model=Model())
+    assert text_of(recognizer, heard_at_16k(KNOWN)) == KNOWN
+    assert text_of(recognizer, heard_at_16k(PHRASE)) == "whatever"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from couchvoice.audio.frames import SAMPLE_RATE
+from couchvoice.local.engine_failed import EngineFailed
 from couchvoice.local.replies import Rules
 from couchvoice.local.reply import Call, Part, Question, Say, ToolResult
 from couchvoice.local.voice import choose_voice
@@ -35,6 +36,10 @@ tools:
     - {when: {count: 0}, say: Your list is empty.}
     - say: "Your list begins with {items.0.name}."
 """
+
+
+def asked(rules: Rules, heard: str, *tools: dict[str, Any], **more: Any) -> tuple[Part, ...]:
+    return rules.parts(Question(heard=heard, tools=tools, **more))
 
 
 def answer(rules: Rules, heard: str, *, tools: Sequence[str]) -> tuple[Part, ...]:
@@ -187,3 +192,86 @@ def test_changing_a_reply_does_not_change_the_rules(own: Rules) -> None:
     assert isinstance(call, Call)
     call.arguments["action"] = "burn"
     assert answer(own, "what is on my list", tools=["shopping"]) == (Call("shopping", {"action": "list"}),)
+
+
+# Silence
+
+
+def test_a_silent_user_is_asked_whether_anybody_is_there(shipped: Rules) -> None:
+    (part,) = asked(shipped, "", idle=True)
+    assert isinstance(part, Say)
+    assert part.text.startswith("Are you still there?")
+    assert asked(shipped, "") != (part,)
+
+
+def test_own_rules_may_keep_quiet_in_silence_and_say_nothing_when_no_rule_fits(tmp_path: Path) -> None:
+    path = tmp_path / "quiet.yaml"
+    path.write_text('rules: [{heard: [hello], say: Hello.}]\notherwise: ""\nsilence: ""\n', encoding="utf-8")
+    rules = Rules.load(path)
+    assert asked(rules, "", idle=True) == asked(rules, "the quick brown fox") == ()
+
+
+# Required calls
+
+SEARCH = {
+    "name": "search",
+    "parameters": {
+        "type": "object",
+        "properties": {"query": {"type": "string"}, "most": {"type": "integer", "minimum": 1}},
+        "required": ["query", "most"],
+        "additionalProperties": False,
+    },
+}
+PLAIN = {"name": "plain"}
+STATUS = {"name": "show_memory_status", "parameters": {"type": "object", "properties": {}}}
+SEARCHING = "rules:\n- heard: [look it up]\n  say: One moment.\n  call: {search: {most: 5}}\n"
+
+
+@pytest.mark.parametrize("must_call", ["", "search"])
+@pytest.mark.parametrize("heard", ["where is Cork", "hello"])
+def test_a_required_call_is_made_although_no_rule_makes_it(shipped: Rules, must_call: str, heard: str) -> None:
+    assert asked(shipped, heard, SEARCH, PLAIN, must_call=must_call) == (Call("search", {"query": heard, "most": 1}),)
+
+
+def test_the_named_tool_is_called_and_no_other(shipped: Rules) -> None:
+    assert asked(shipped, "Is memory on?", STATUS, PLAIN, must_call="plain") == (Call("plain", {}),)
+
+
+def test_of_several_the_tool_is_called_that_the_rule_calls(shipped: Rules) -> None:
+    parts = asked(shipped, "Is memory on?", PLAIN, STATUS, must_call="")
+    assert parts == (Say("One moment."), MEMORY)
+
+
+def test_a_call_is_required_after_tools_too(shipped: Rules) -> None:
+    parts = asked(shipped, "", PLAIN, results=[ToolResult("plain", {}, {})], must_call="")
+    assert parts == (Call("plain", {}),)
+
+
+def test_the_call_of_a_rule_is_completed(tmp_path: Path) -> None:
+    path = tmp_path / "searching.yaml"
+    path.write_text(SEARCHING, encoding="utf-8")
+    rules = Rules.load(path)
+    completed = (Say("One moment."), Call("search", {"query": "look it up", "most": 5}))
+    assert asked(rules, "look it up", SEARCH) == asked(rules, "look it up", SEARCH, must_call="") == completed
+    assert asked(rules, "look it up", {"name": "search"}) == (Say("One moment."), Call("search", {"most": 5}))
+
+
+IMPOSSIBLE = {
+    "name": "impossible",
+    "parameters": {"required": ["code"], "properties": {"code": {"pattern": "^[A-Z]$"}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("tools", "must_call", "reason"),
+    [
+        ([], "", "no tool is on offer"),
+        ([PLAIN], "search", "no tool search is on offer"),
+        ([IMPOSSIBLE], "", "no arguments were found for impossible"),
+    ],
+)
+async def test_a_required_call_that_cannot_be_made_fails_the_response(
+    shipped: Rules, tools: list[dict[str, Any]], must_call: str, reason: str
+) -> None:
+    with pytest.raises(EngineFailed, match=reason):
+        await anext(shipped.answer(Question(heard="hello", tools=tools, must_call=must_call)))

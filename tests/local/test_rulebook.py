@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from couchvoice.errors import ConfigError
 from couchvoice.local.rulebook import normalised, read_rules
+from tests.local.speech import FIXTURES
 
 RULE = "rules:\n- heard: [is memory on]\n"
 
 BROKEN = {
-    "no rules at all": ("", "no rules"),
+    "no rules at all": ("", "there is nothing in it"),
     "no list of rules": ("tools: {}\n", "line 1: no rules"),
     "not YAML": ("rules:\n- heard: [a\n", "line 3: "),
     "a control character": ("rules: \x01\n", "not allowed"),
@@ -34,6 +39,17 @@ BROKEN = {
     "a loop": (RULE + "  call: {x: &a {b: *a}}\n", "nested too deeply"),
 }
 
+# What a schema cannot say, but the reader does.
+BEYOND_THE_SCHEMA = {"a phrase without words", "a phrase twice", "a bad regex"}
+SHIPPED = Path(str(files("couchvoice.local"))) / "replies.yaml"
+NO_YAML = {"not YAML", "a control character", "a key twice", "a loop"}
+
+
+def published() -> jsonschema.Draft202012Validator:
+    schema = json.loads(files("couchvoice.local").joinpath("rules.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
 
 def written(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "rules.yaml"
@@ -49,7 +65,7 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, mistake: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"cannot read the rules .*none\.yaml"):
+    with pytest.raises(ConfigError, match=r"cannot read .*none\.yaml"):
         read_rules(tmp_path / "none.yaml")
 
 
@@ -80,3 +96,21 @@ def test_case_and_punctuation_do_not_matter(text: str) -> None:
 
 def test_an_apostrophe_joins() -> None:
     assert normalised("What's that?") == normalised("What’s that") == "whats that"  # noqa: RUF001
+
+
+@pytest.mark.parametrize("path", [SHIPPED, FIXTURES / "replies-de.yaml"], ids=lambda path: path.stem)
+def test_the_published_schema_takes_our_own_files(path: Path) -> None:
+    assert read_rules(path).silence
+    published().validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("mistake", sorted(BROKEN.keys() - NO_YAML))
+def test_the_published_schema_finds_the_mistakes_that_the_reader_finds(mistake: str) -> None:
+    valid = published().is_valid(yaml.safe_load(BROKEN[mistake][0]))
+    assert valid == (mistake in BEYOND_THE_SCHEMA)
+
+
+def test_the_last_words_are_read(tmp_path: Path) -> None:
+    book = read_rules(written(tmp_path, RULE + '  say: A.\notherwise: What?\nsilence: ""\n'))
+    assert (book.otherwise, book.silence) == ("What?", "")
+    assert read_rules(written(tmp_path, RULE + "  say: A.\n")).silence is None

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from couchvoice.audio.frames import AudioFrame, base64_from_pcm16, silence
 from couchvoice.local import g711
+from couchvoice.local.recordings import Recording
 from tests.leftovers import nothing_left
 from tests.local.caller import engines, known, minted
 from tests.local.serving import listening
 from tests.local.socket_caller import BEARER, RATE, SocketCaller, conversing, spoken
+from tests.local.speech import EDGE
 from tests.patience import until
 
 TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
@@ -29,7 +31,7 @@ CHUNK = RATE // 5  # samples, 200 ms
 MEGABYTE = 2**20
 PER_LETTER = 0.06  # s; the voice is a tone
 
-GREETING = known("first-talk")[0]
+GREETING, QUESTION, _ = known("first-talk")
 STORY, STOP = known("barge-in")
 
 
@@ -45,6 +47,12 @@ def configured(**fields: Any) -> dict[str, Any]:
 
 def with_text(text: str) -> dict[str, Any]:
     return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+
+
+def length_ms(recording: Recording) -> int:
+    """To the last sound of it."""
+    loud = np.flatnonzero(np.abs(recording.samples) > np.abs(recording.samples).max() * EDGE)
+    return int(loud[-1]) * 1000 // recording.rate
 
 
 async def ask(caller: SocketCaller, text: str) -> None:
@@ -69,6 +77,41 @@ async def test_what_is_appended_is_transcribed_and_answered_in_deltas(place: str
         assert sum(pieces) / RATE == pytest.approx(len(words) * PER_LETTER, rel=0.05)
         assert np.abs(caller.sound).max() > 1000
         assert len(caller.of("response.output_audio.done")) == 1
+
+
+@pytest.mark.row("D2")
+@pytest.mark.parametrize("silence_duration_ms", [200, 500, 800])
+async def test_the_silence_of_the_session_ends_what_is_said(place: str, silence_duration_ms: int) -> None:
+    async with conversing(place) as caller:
+        detection = {"type": "server_vad", "silence_duration_ms": silence_duration_ms}
+        await caller.send("session.update", session=configured(turn_detection=detection))
+        await caller.say(QUESTION)
+        stopped = await caller.wait_for("input_audio_buffer.speech_stopped")
+        assert stopped["audio_end_ms"] == pytest.approx(length_ms(QUESTION) + silence_duration_ms, abs=60)
+
+
+@pytest.mark.row("D3")
+async def test_an_answer_that_may_not_be_interrupted_goes_on(place: str) -> None:
+    async with conversing(place) as caller:
+        detection = {"type": "server_vad", "interrupt_response": False}
+        await caller.send("session.update", session=configured(turn_detection=detection))
+        await caller.say(STORY)
+        await caller.wait_for("response.created")
+        await caller.say(STOP)
+        await caller.wait_for("input_audio_buffer.speech_stopped", count=2)
+        assert (await caller.wait_for("response.done"))["response"]["status"] == "completed"
+
+
+@pytest.mark.row("D3")
+async def test_where_no_response_is_created_the_client_asks_for_it(place: str) -> None:
+    async with conversing(place) as caller:
+        detection = {"type": "server_vad", "create_response": False}
+        await caller.send("session.update", session=configured(turn_detection=detection))
+        await caller.say(GREETING)
+        await caller.wait_for(TRANSCRIBED)
+        assert not caller.of("response.created")
+        await caller.send("response.create")
+        assert (await caller.wait_for("response.done"))["response"]["status"] == "completed"
 
 
 @pytest.mark.row("O6", "E8")

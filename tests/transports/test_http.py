@@ -18,9 +18,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from couchvoice.addresses import is_loopback, require_safe_url
 from couchvoice.errors import ConfigError
 from couchvoice.transports import http
-from couchvoice.transports.http import HttpClient, HttpFailure, HttpReply, is_loopback, require_safe_url
+from couchvoice.transports.http import HttpClient, HttpFailure, HttpReply
 from tests.leftovers import nothing_left
 from tests.transports.http_ends import Answer, RawEnd, raw, raw_end, reply
 
@@ -39,7 +40,6 @@ UNSAFE = [
     "http://192.168.1.2:8765",
     "http://0.0.0.0",
     "http://127.0.0.1.example.com",
-    "http://localhost@example.com/",
     "ftp://127.0.0.1",
     "file:///etc/passwd",
     "127.0.0.1:8765",
