@@ -23,10 +23,12 @@ if TYPE_CHECKING:
         StateChanged,
         ToolActivity,
         TurnRecorded,
+        UsageChanged,
         UserTranscript,
     )
     from couchvoice.core.state import SessionState
-    from couchvoice.errors import CouchvoiceError
+    from couchvoice.core.usage import Usage
+    from couchvoice.errors import CouchvoiceError, UpdateRefused
 
 __version__ = "0.1.0"
 __all__ = [
@@ -45,6 +47,9 @@ __all__ = [
     "StateChanged",
     "ToolActivity",
     "TurnRecorded",
+    "UpdateRefused",
+    "Usage",
+    "UsageChanged",
     "UserTranscript",
     "VoiceSession",
     "WavSink",
@@ -61,6 +66,8 @@ _HOMES = {
     "SessionState": "couchvoice.core.state",
     "SilentSource": "couchvoice.audio.source",
     "Speaker": "couchvoice.audio.devices",
+    "UpdateRefused": "couchvoice.errors",
+    "Usage": "couchvoice.core.usage",
     "VoiceSession": "couchvoice.client.voice_session",
     "WavSink": "couchvoice.audio.wav",
     "WavSource": "couchvoice.audio.wav",

@@ -15,6 +15,7 @@
     │   ├── Unauthorized            401, 403
     │   ├── RateLimited             429
     │   └── Unavailable             no connection, no answer in time, 5xx
+    ├── UpdateRefused               a change of the running session that did not come about
     └── RealtimeError               the provider sent an ``error`` event that ends the session
 
 Law: whoever catches one of these can act on its fields; nobody parses its sentence.
@@ -166,6 +167,18 @@ class Unavailable(BackendError):
     """No connection, no answer in time, or 5xx."""
 
     retryable = True
+
+
+class UpdateRefused(CouchvoiceError):
+    """The talk goes on as it was. ``code``: the provider's, ``update_timeout``, or ``not_connected`` at its end."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"the session could not be changed: {self.detail} ({self.code})"
 
 
 class RealtimeError(CouchvoiceError):

@@ -8,8 +8,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-ARGUMENTS = {"spoken_talk.py": ["fixtures/two-tools.wav", "{reply}"], "typed_talk.py": ["Is memory on?"]}
-PRINTS = {"spoken_talk.py": "1. 'Is memory on, and is there a local hotline?'", "typed_talk.py": "assistant: "}
+ARGUMENTS = {
+    "push_to_talk.py": ["fixtures/two-tools.wav", "6"],
+    "spoken_talk.py": ["fixtures/two-tools.wav", "{reply}"],
+    "typed_talk.py": ["Is memory on?"],
+}
+PRINTS = {
+    "push_to_talk.py": "you: Is memory on, and is there a local hotline?",
+    "spoken_talk.py": "1. 'Is memory on, and is there a local hotline?'",
+    "typed_talk.py": "assistant: ",
+}
 
 
 @pytest.mark.timeout(90)

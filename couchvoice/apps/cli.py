@@ -69,20 +69,31 @@ def talk(
     voice: Annotated[
         str | None, typer.Option(help=f"The assistant's voice. Without --backend one of: {_VOICES}.")
     ] = None,
+    speed: Annotated[float | None, typer.Option(help="How fast the assistant speaks, 0.25 to 1.5.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of the talk, such as en or de. Default: whichever is heard.")
+    ] = None,
+    text: Annotated[bool, typer.Option("--text", help="Answers in writing; without --input, type your part.")] = False,
+    speak_text: Annotated[
+        bool, typer.Option("--speak-text", help="Let a voice of this machine speak the answers that come in writing.")
+    ] = False,
     no_finalize: Annotated[
         bool, typer.Option("--no-finalize", help="Leave the thread open: no /end after the talk.")
     ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines of text, no moving view.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object per line on stdout.")] = False,
 ) -> None:
-    """Talk. Speak, or type a line and press Enter; Ctrl-C ends the talk, twice at once."""
+    """Talk. Speak, or type a line and press Enter; Ctrl-C ends the talk, twice at once.
+
+    The lines /text and /voice choose whether the next answers are written or spoken.
+    """
     settings = settings_from(
         backend_url=backend, provider=provider.value if provider else None, realtime_url=realtime_url
     )
     from couchvoice.apps.leave import LAST_THREADS, end_process
     from couchvoice.apps.screens import screen_for
-    from couchvoice.apps.talk import TalkOptions
     from couchvoice.apps.talk import talk as hold_talk
+    from couchvoice.apps.talk_options import TalkOptions
 
     options = TalkOptions(
         input=input,
@@ -92,6 +103,10 @@ def talk(
         user=user,
         memory=memory.value,
         voice=voice,
+        speed=speed,
+        language=language,
+        text=text,
+        speak_text=speak_text,
         finalize=not no_finalize,
     )
     try:

@@ -19,6 +19,7 @@ from couchvoice.core.notices import (
     StateChanged,
     ToolActivity,
     TurnRecorded,
+    UsageChanged,
     UserTranscript,
 )
 from couchvoice.errors import CouchvoiceError
@@ -26,7 +27,8 @@ from couchvoice.errors import CouchvoiceError
 
 class JsonScreen:
     def show(self, notice: Notice) -> None:
-        _print(_line(notice))
+        if (line := _line(notice)) is not None:
+            _print(line)
 
     def show_hint(self, text: str) -> None:
         print(clean(text), file=sys.stderr, flush=True)
@@ -38,7 +40,7 @@ class JsonScreen:
         _print(summary.as_line())
 
 
-def _line(notice: Notice) -> dict[str, Any]:
+def _line(notice: Notice) -> dict[str, Any] | None:
     match notice:
         case StateChanged(state):
             return {"type": "state", "state": state.value}
@@ -63,6 +65,8 @@ def _line(notice: Notice) -> dict[str, Any]:
                 "recorded": recorded,
                 "tool_calls": [call.name for call in turn.tool_calls],
             }
+        case UsageChanged():
+            return None  # the sum stands in the summary
 
 
 def _print(line: dict[str, Any]) -> None:

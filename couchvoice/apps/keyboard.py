@@ -34,8 +34,8 @@ def is_readable(stream: TextIO | None) -> bool:
         return False
 
 
-def read_lines(stream: TextIO, on_line: Callable[[str], None]) -> None:
-    """Call ``on_line`` on the running loop for each line that is not blank, until the input ends."""
+def read_lines(stream: TextIO, on_line: Callable[[str], None], on_end: Callable[[], None] = lambda: None) -> None:
+    """Call ``on_line`` on the running loop for each line that is not blank, then ``on_end`` as the input ends."""
     loop = asyncio.get_running_loop()
 
     def wait() -> None:
@@ -44,6 +44,7 @@ def read_lines(stream: TextIO, on_line: Callable[[str], None]) -> None:
             while line := stream.buffer.readline():
                 if text := line.decode("utf-8", "replace").strip():
                     loop.call_soon_threadsafe(on_line, text)
+            loop.call_soon_threadsafe(on_end)
 
     threading.Thread(target=wait, name="typed-lines", daemon=True).start()
 

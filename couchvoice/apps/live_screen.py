@@ -90,7 +90,7 @@ class LiveScreen:
             case TurnRecorded(turn, _, False):
                 self._console.print(Text(f"  ! turn {turn.index} was not accepted by the backend", style="red"))
             case _:
-                pass  # tools that begin, turns that were recorded
+                pass  # tools that begin, turns that were recorded, what has been used so far
 
     def show_hint(self, text: str) -> None:
         self._console.print(Text(clean(text), style="dim"))

@@ -50,7 +50,7 @@ class PlainScreen:
             case TurnRecorded(turn, _, False):
                 _say(f"turn {turn.index} was not accepted by the backend")
             case _:
-                pass  # drafts, tools that begin, turns that were recorded
+                pass  # drafts, tools that begin, turns that were recorded, what has been used so far
 
     def show_hint(self, text: str) -> None:
         print(clean(text), file=sys.stderr, flush=True)
@@ -78,7 +78,9 @@ def sentence_of(summary: Summary) -> str:
     p50 = line["response_ms"]["p50"]
     answered = f", answers after {p50:.0f} ms (median)" if p50 is not None else ""
     connected = f", connected in {line['connect_ms']:.0f} ms" if line["connect_ms"] is not None else ""
-    return f"{turns}, {ended}{connected}{answered}"
+    usage = summary.tally.usage
+    used = f", {usage.input_tokens} tokens in, {usage.output_tokens} out" if usage else ""
+    return f"{turns}, {ended}{connected}{answered}{used}"
 
 
 def _say(line: str) -> None:

@@ -1,20 +1,16 @@
 """``couchvoice talk``: one talk, from the options to the exit status.
 
 It wires and waits; what a talk is stands in ``client``, what it looks like in the screens. Law: a WAV ends the talk
-when everything that it asked for has been answered.
+when everything that it asked for has been answered, and so does the end of typing where nobody speaks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import re
-import secrets
+import functools
 import sys
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from importlib import resources
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from couchvoice import embedded
@@ -23,43 +19,25 @@ from couchvoice.apps.keyboard import LineEditor, is_readable, keys_of_terminal, 
 from couchvoice.apps.leave import Leave
 from couchvoice.apps.live_screen import LiveScreen
 from couchvoice.apps.screen import Screen
+from couchvoice.apps.sound import sink_of, source_of, wav_of
+from couchvoice.apps.talk_options import TalkOptions, request_of
 from couchvoice.apps.tally import Summary, Tally
-from couchvoice.audio.devices import Microphone, Speaker, find_input, find_output
-from couchvoice.audio.sink import NullSink, Sink
-from couchvoice.audio.source import Source
-from couchvoice.audio.wav import WavSink, WavSource
+from couchvoice.apps.typed_lines import TypedLines
 from couchvoice.client.endpoints import Endpoints
+from couchvoice.client.own_voice import Speak
 from couchvoice.client.voice_session import VoiceSession
-from couchvoice.contract import VOICES, MemoryMode, SessionRequest
-from couchvoice.core.notices import Problem
-from couchvoice.errors import AudioDeviceError, ConfigError, CouchvoiceError, MessageTooLarge, NotConnected
+from couchvoice.contract import AUTO_LANGUAGE, VOICES
+from couchvoice.core.notices import Notice, Problem
+from couchvoice.errors import CouchvoiceError, NotConnected, UpdateRefused
 from couchvoice.settings import Settings
 
 END_GRACE = 1.5  # seconds after the WAV's end in which its last words may still be on their way
 END_TIMEOUT = 15.0  # seconds after the WAV's end; then the talk ends, whatever is owed
+TYPED_END_TIMEOUT = 60.0  # seconds after the last typed line, as END_TIMEOUT; somebody waits for these answers
 PATIENT_END = 20.0  # seconds for the debts of a talk that ended by itself
-DEMO_WAV = "first-talk.wav"
-
-_WAV_SUFFIX = ".wav"
-_FILE_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,4}", re.IGNORECASE)  # not the end of "Speaker 2.0"
-_NO_OUTPUT = "none"
 
 _INCOGNITO = "incognito: the backend keeps nothing of this talk (--memory persistent lets it)"
 _PERSISTENT = "persistent: the backend keeps the turns of this talk (--memory incognito does not)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TalkOptions:
-    """The command line of ``talk``, as far as it is no setting."""
-
-    input: str | None = None
-    output: str | None = None
-    demo: bool = False
-    thread: str | None = None
-    user: str | None = None
-    memory: MemoryMode = "incognito"
-    voice: str | None = None
-    finalize: bool = True
 
 
 async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
@@ -69,13 +47,20 @@ async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
     try:
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(leave.on_signals())
-            wav = _wav_of(options, stack)
+            request = request_of(options, embedded=settings.backend_url is None)
+            wav = wav_of(options, stack)
             screen.show_hint(_INCOGNITO if options.memory == "incognito" else _PERSISTENT)
-            source, sink = _source(options, wav), _sink(options, wav, screen)
-            request = _request(settings, options)
+            source, sink = source_of(options, wav), sink_of(options, wav, screen)
             endpoints = await stack.enter_async_context(_endpoints(settings, wav, screen))
-            leave.session = VoiceSession(endpoints, request, source=source, sink=sink, finalize=options.finalize)
-            await _hold(leave, leave.session, screen, tally, ends_with_source=wav is not None)
+            leave.session = VoiceSession(
+                endpoints,
+                request,
+                source=source,
+                sink=sink,
+                finalize=options.finalize,
+                speak_text=_own_voice(options),
+            )
+            await _hold(leave, leave.session, screen, tally, options, wav)
     except CouchvoiceError as exc:
         error = exc
     except asyncio.CancelledError:
@@ -98,25 +83,40 @@ async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
     return leave.status or status
 
 
-async def _hold(leave: Leave, session: VoiceSession, screen: Screen, tally: Tally, *, ends_with_source: bool) -> None:
+async def _hold(
+    leave: Leave, session: VoiceSession, screen: Screen, tally: Tally, options: TalkOptions, wav: Path | None
+) -> None:
+    def show(notice: Notice) -> None:
+        with leave.when_nobody_reads():
+            screen.show(notice)
+
+    def show_hint(text: str) -> None:
+        with leave.when_nobody_reads():
+            screen.show_hint(text)
+
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_watch(leave, session, screen, tally), name="watch")
+        tasks.create_task(_watch(session, tally, show), name="watch")
         try:
             await session.connect()
         except CouchvoiceError:
             return  # session.error has it
-        ending = tasks.create_task(_end_with_source(session), name="end-with-source") if ends_with_source else None
-        with _typing(session, screen):
+        await _set_up(session, options, show)
+        lines = TypedLines(session, show=show, show_hint=show_hint, audible=not options.is_silent)
+        running = [tasks.create_task(lines.serve(), name="typed-lines")]
+        if wav is not None:
+            running.append(tasks.create_task(_end_with_source(session), name="end-with-source"))
+        elif options.is_typed:
+            running.append(tasks.create_task(_end_with_typing(session, lines), name="end-with-typing"))
+        with _typing(lines, screen):
             await session.wait_ended()
-        if ending is not None:
-            ending.cancel()
+        for task in running:
+            task.cancel()
 
 
-async def _watch(leave: Leave, session: VoiceSession, screen: Screen, tally: Tally) -> None:
+async def _watch(session: VoiceSession, tally: Tally, show: Callable[[Notice], None]) -> None:
     async for notice in session:
         tally.add(notice)
-        with leave.when_nobody_reads():
-            screen.show(notice)
+        show(notice)
 
 
 async def _end_with_source(session: VoiceSession) -> None:
@@ -129,49 +129,13 @@ async def _end_with_source(session: VoiceSession) -> None:
     await session.disconnect(within=PATIENT_END)
 
 
-def _wav_of(options: TalkOptions, stack: contextlib.ExitStack | contextlib.AsyncExitStack) -> Path | None:
-    """The WAV that is the microphone, if one is."""
-    if options.demo:
-        if options.input is not None:
-            raise ConfigError("--demo is its own input: leave out --input")
-        return stack.enter_context(resources.as_file(resources.files("couchvoice.apps") / DEMO_WAV))
-    if options.input is None:
-        return None
-    path = Path(options.input)
-    # os.path: a device's name may be no possible name of a file.
-    return path if path.suffix.lower() == _WAV_SUFFIX or os.path.exists(path) else None
-
-
-def _source(options: TalkOptions, wav: Path | None) -> Source:
-    if wav is not None:
-        return WavSource(wav)
-    find_input(options.input)
-    return Microphone(options.input)
-
-
-def _sink(options: TalkOptions, wav: Path | None, screen: Screen) -> Sink:
-    if options.output == _NO_OUTPUT:
-        return NullSink()
-    if options.output is not None and Path(options.output).suffix.lower() == _WAV_SUFFIX:
-        if wav is not None and Path(options.output).resolve() == wav.resolve():
-            raise ConfigError(f"{wav} is the input: choose another file for --output")
-        return WavSink(options.output)
-    try:
-        find_output(options.output)
-    except AudioDeviceError as exc:
-        # Not before: a device's name may hold a slash or a dot.
-        if options.output is not None and _is_path(options.output):
-            raise ConfigError(f"--output {options.output}: only .wav files are written") from exc
-        # A WAV talk needs no loudspeaker; who named one, or speaks, does.
-        if options.output is not None or wav is None:
-            raise
-        screen.show_hint(f"no sound will be heard ({exc}); --output FILE.wav keeps it")
-        return NullSink()
-    return Speaker(options.output)
-
-
-def _is_path(name: str) -> bool:
-    return bool(_FILE_SUFFIX.fullmatch(Path(name).suffix) or os.path.dirname(name) or os.path.exists(name))
+async def _end_with_typing(session: VoiceSession, lines: TypedLines) -> None:
+    """Nothing more can be typed, and nobody speaks: what was asked is still answered."""
+    await lines.ended.wait()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(TYPED_END_TIMEOUT):
+            await session.quiet()
+    await session.disconnect(within=PATIENT_END)
 
 
 @contextlib.asynccontextmanager
@@ -193,48 +157,49 @@ async def _endpoints(settings: Settings, wav: Path | None, screen: Screen) -> As
         yield Endpoints(**ends._asdict(), provider=settings.provider)
 
 
-def _request(settings: Settings, options: TalkOptions) -> SessionRequest:
-    # A backend that is not ours may know others.
-    if settings.backend_url is None and options.voice is not None and options.voice not in VOICES:
-        raise ConfigError(f'unknown voice "{options.voice}": choose one of {", ".join(VOICES)}')
+async def _set_up(session: VoiceSession, options: TalkOptions, show: Callable[[Notice], None]) -> None:
+    """What is asked of the provider before the first answer. The talk goes on without what it refuses."""
     try:
-        return SessionRequest(
-            thread_id=options.thread if options.thread is not None else f"thread_{secrets.token_hex(8)}",
-            user_id=options.user,
-            memory_mode=options.memory,
-            assistant_voice=options.voice,
-        )
-    except ValueError as exc:
-        raise ConfigError("--thread must name a thread (1 to 200 characters), --user and --voice must be text") from exc
+        if options.speed is not None:
+            await session.set_speed(options.speed)
+        if options.text:
+            await session.set_modalities("text")
+    except NotConnected:
+        pass  # the talk is over already
+    except UpdateRefused as exc:
+        show(Problem(exc.code, str(exc)))
 
 
 @contextlib.contextmanager
-def _typing(session: VoiceSession, screen: Screen) -> Iterator[None]:
+def _typing(lines: TypedLines, screen: Screen) -> Iterator[None]:
     """Typed lines go into the talk, if somebody can type."""
-
-    def send(line: str) -> None:
-        try:
-            session.send_message(line)
-        except NotConnected:
-            pass  # the talk ended as Enter was pressed
-        except MessageTooLarge as exc:
-            screen.show(Problem(exc.code, str(exc)))
-
     if not is_readable(sys.stdin):
+        lines.end()
         yield
     elif isinstance(screen, LiveScreen) and sys.stdin.isatty():
         editor = LineEditor()
 
         def key(key: str) -> None:
             if line := editor.key(key):
-                send(line)
+                lines.put(line)
             screen.typed = editor.text
 
         with keys_of_terminal(sys.stdin, key):
             yield
     else:
-        read_lines(sys.stdin, send)
+        read_lines(sys.stdin, lines.put, lines.end)
         yield
+
+
+def _own_voice(options: TalkOptions) -> Speak | None:
+    if not options.speak_text:
+        return None
+    return functools.partial(
+        embedded.new_voice().speak,
+        voice=options.voice or VOICES[0],
+        speed=1.0 if options.speed is None else options.speed,
+        language=None if options.language == AUTO_LANGUAGE else options.language,
+    )
 
 
 def _summary(session: VoiceSession | None, settings: Settings, tally: Tally, status: int) -> Summary:

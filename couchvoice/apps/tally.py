@@ -6,11 +6,12 @@ Law: figures that are not known are None, never zero.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from couchvoice.audio.playout import PlayoutCounters
-from couchvoice.core.notices import Notice, TurnRecorded
+from couchvoice.core.notices import Notice, TurnRecorded, UsageChanged
+from couchvoice.core.usage import Usage
 
 
 @dataclass(slots=True)
@@ -19,9 +20,12 @@ class Tally:
     recorded: int = 0
     refused: int = 0  # turns that the backend did not accept
     response_ms: list[float] = field(default_factory=list)
+    usage: Usage | None = None  # None: the provider counts nothing
 
     def add(self, notice: Notice) -> None:
-        if isinstance(notice, TurnRecorded):
+        if isinstance(notice, UsageChanged):
+            self.usage = notice.usage
+        elif isinstance(notice, TurnRecorded):
             self.turns += 1
             self.recorded += notice.recorded
             self.refused += not notice.accepted
@@ -57,6 +61,7 @@ class Summary:
                 "concealed_ms": self.audio.concealed_ms if self.audio else None,
                 "underruns": self.audio.underruns if self.audio else None,
             },
+            "usage": None if self.tally.usage is None else asdict(self.tally.usage),
             "exit": self.exit_status,
         }
 

@@ -6,7 +6,8 @@
     source             _connect(), second          _fall_silent()
     transport          _connect(), third           _hang_up()
     sink               _connect(), last            _fall_silent()
-    reader and tools   _talk(), in its TaskGroup   with the talk
+    reader, tools,     _talk(), in its TaskGroup   with the talk
+    own voice
     timer              _wind()                     _release()
 
 Law: silence first, then the turns that are owed, then ``/end``; every wait on that way is bounded by one deadline.
@@ -17,31 +18,42 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
-
-import msgspec
+from collections.abc import Callable
 
 from couchvoice.audio.frames import AudioFrame
 from couchvoice.audio.playout import PlayoutBuffer
 from couchvoice.audio.sink import Sink
 from couchvoice.audio.source import Source
-from couchvoice.client.backend import TOOL_TIMEOUT, Backend
+from couchvoice.client.backend import Backend
+from couchvoice.client.letting_go import let_go
+from couchvoice.client.microphone_feed import MicrophoneFeed
+from couchvoice.client.own_voice import OwnVoice, Speak
 from couchvoice.client.recorder import Recorder
+from couchvoice.client.tool_call import run_tool
 from couchvoice.contract import EndReply, SessionReply
 from couchvoice.core.client_events import encode_client_event
-from couchvoice.core.effects import CallTool, Effect, EndSession, FlushPlayback, RecordTurn, SendEvent
+from couchvoice.core.effects import (
+    CallTool,
+    Effect,
+    EndSession,
+    FlushPlayback,
+    RecordTurn,
+    SendEvent,
+    SpeakText,
+    UpdateAnswered,
+)
 from couchvoice.core.notices import Notice, Problem, StateChanged
-from couchvoice.core.server_events import Malformed, parse_server_event
+from couchvoice.core.server_events import Malformed, ServerEvent, parse_server_event
 from couchvoice.core.session import Session
+from couchvoice.core.session_update import Changes
 from couchvoice.core.state import TALK, SessionState
 from couchvoice.errors import (
-    AudioDeviceError,
     BackendError,
     ConnectionLost,
     CouchvoiceError,
     MessageTooLarge,
     RealtimeError,
+    UpdateRefused,
 )
 from couchvoice.transports.transport import Transport
 
@@ -49,8 +61,6 @@ log = logging.getLogger("couchvoice.client")
 
 QUICK_FINISH = 2.5  # seconds from disconnect() to the end of all debts
 PATIENT_FINISH = 20.0  # seconds, when nobody waits at the keyboard
-RELEASE_TIMEOUT = 1.0  # seconds for a device or a transport to let go
-MAX_TOOL_OUTPUT = 48 * 1024  # bytes, as JSON in a JSON string; RFC 8841 §6: a far end may take only 64 KiB
 MAX_TEXT = 16_000  # characters of a typed line
 
 _READY = TALK - {SessionState.WARMING}
@@ -69,8 +79,9 @@ class Client:
         open_transport: Callable[[SessionReply, Client], Transport],
         observe: Callable[[Notice], None],
         finalize: bool = True,
+        speak_text: Speak | None = None,
     ) -> None:
-        self.session = Session(key)
+        self.session = Session(key, speaks_text=speak_text is not None)
         self.playout = PlayoutBuffer(on_activity=self._playback_changed_in_thread)
         self.reply: SessionReply | None = None
         self.end_reply: EndReply | None = None
@@ -81,7 +92,10 @@ class Client:
         self.ready = asyncio.Event()
         self.quiet = asyncio.Event()  # nobody speaks, nothing is owed to anybody
         self._backend = backend
-        self._source = source
+        self._microphone = MicrophoneFeed(source, is_meant=lambda: self.session.hears_user, fail=self._fail)
+        self._own_voice: OwnVoice | None = None
+        if speak_text is not None:
+            self._own_voice = OwnVoice(speak_text, self.playout, tell=self._receive, observe=self._observe)
         self._sink = sink
         self._open_transport = open_transport
         self._observer = observe
@@ -95,7 +109,7 @@ class Client:
         self._handed_out = asyncio.Event()  # the session owes no turn to the recorder any more
         self._deadline: float | None = None
         self._settling: asyncio.Timeout | None = None
-        self._silent = False
+        self._update: asyncio.Future[Problem | None] | None = None  # the last one, answered or not
 
     # The life
 
@@ -125,16 +139,17 @@ class Client:
 
     async def read_frame(self) -> AudioFrame:
         """The microphone, for the transport."""
-        if self._silent:
-            await asyncio.Event().wait()  # until the transport lets go of its track
-        try:
-            return await self._source.read()
-        except Exception as exc:
-            # One item of a serving loop: aiortc would end its track without a word.
-            log.exception("x the microphone failed")
-            self._fail(exc if isinstance(exc, CouchvoiceError) else AudioDeviceError(f"the microphone failed: {exc}"))
-            self._silent = True
-            return await self.read_frame()
+        return await self._microphone.read()
+
+    def hear(self, frame: AudioFrame) -> None:
+        """The provider's sound, from the transport."""
+        if self._own_voice is None or not self._own_voice.covers(frame):
+            self.playout.push(frame)
+
+    def conceal(self, ms: float) -> None:
+        """So much of the provider's sound was lost."""
+        if self._own_voice is None or not self._own_voice.sounding:
+            self.playout.conceal(ms)
 
     def send_text(self, text: str) -> None:
         """Raises NotConnected, and MessageTooLarge for more than MAX_TEXT characters. Blank text says nothing."""
@@ -148,13 +163,37 @@ class Client:
         """Raises NotConnected."""
         self._perform(self.session.interrupt(self._now()))
 
+    def begin_speaking(self) -> None:
+        """Raises NotConnected, and InvalidState while the server detects turns."""
+        self._perform(self.session.begin_speaking(self._now()))
+
+    def end_speaking(self) -> None:
+        """Raises NotConnected."""
+        self._perform(self.session.end_speaking(self._now()))
+
+    async def update(self, changes: Changes) -> None:
+        """Return when the provider has taken the changes. Raises NotConnected, UpdateRefused."""
+        while self._update is not None and not self._update.done():
+            await asyncio.wait({self._update})
+        sending = self.session.update(changes, self._now())
+        self._update = answer = self._loop.create_future()
+        self._perform(sending)
+        # Whoever waits may be cancelled; the answer comes all the same, and the next update waits for it.
+        if (problem := await asyncio.shield(answer)) is not None:
+            raise UpdateRefused(problem.code, problem.message)
+
+    async def configure(self, *, mode: str | None, voice: str | None) -> None:
+        """Ask the backend for what changes with these, and the provider to take it. Raises BackendError, too."""
+        self.session.require_talk()
+        await self.update((await self._backend.configure(mode=mode, voice=voice)).session)
+
     # Its parts, in order
 
     async def _connect(self) -> None:
         started = self._now()
         self._perform(self.session.start())
         self.reply = await self._backend.open_session()
-        await self._source.open()
+        await self._microphone.open()
         self._transport = self._open_transport(self.reply, self)
         await self._transport.connect()
         self.connect_ms = (self._now() - started) * 1000
@@ -182,7 +221,7 @@ class Client:
             async for payload in self._transport.events():
                 event = parse_server_event(payload) if isinstance(payload, str) else Malformed(reason="binary")
                 log.debug("< %s", type(event).__name__)
-                self._perform(self.session.receive(event, self._now()))
+                self._receive(event)
         except ConnectionLost as exc:
             self._perform(self.session.lost(self._now()))
             if not self._stop.is_set():  # else it is what was wanted
@@ -207,6 +246,9 @@ class Client:
 
     # Effects
 
+    def _receive(self, event: ServerEvent) -> None:
+        self._perform(self.session.receive(event, self._now()))
+
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
@@ -219,6 +261,15 @@ class Client:
                     self._recorder.put(effect.turn)
                 case FlushPlayback():
                     self.playout.flush()
+                    if self._own_voice is not None:
+                        self._own_voice.stop()
+                case SpeakText(response_id, text):
+                    assert self._own_voice is not None  # else the session would not know of it
+                    assert self._tasks is not None  # as above
+                    self._own_voice.begin(response_id, text, self._tasks)
+                case UpdateAnswered(problem):
+                    assert self._update is not None  # it is the one that update() sent
+                    self._update.set_result(problem)
                 case EndSession():
                     self._fail(RealtimeError(effect.code, effect.message))
                 case _:
@@ -243,22 +294,8 @@ class Client:
             self._observe(Problem(exc.code, str(exc)))
 
     async def _call_tool(self, call: CallTool) -> None:
-        error: str | None = None
-        try:
-            async with asyncio.timeout(TOOL_TIMEOUT):
-                output = await self._backend.call_tool(call)
-            if _size_in_event(output) > MAX_TOOL_OUTPUT:
-                error = "tool_output_too_large"
-        except BackendError as exc:
-            error = exc.code
-        except TimeoutError:
-            error = "tool_timeout"
-        except Exception:
-            # The model must get an answer, whatever went wrong here.
-            log.exception("x tool %s", call.name)
-            error = "tool_failed"
-        result = {"error": error} if error else output
-        self._perform(self.session.tool_finished(call.call_id, result, self._now(), error=error))
+        result = await run_tool(self._backend, call)
+        self._perform(self.session.tool_finished(call.call_id, result.output, self._now(), error=result.error))
 
     def _observe(self, notice: Notice) -> None:
         if isinstance(notice, StateChanged):
@@ -295,15 +332,14 @@ class Client:
     # Release: every step is bounded and may be called again
 
     async def _fall_silent(self) -> None:
-        self._silent = True
         self.playout.flush()
         await asyncio.gather(
-            _bounded(self._source.close(), "the microphone"), _bounded(self._sink.close(), "the loudspeaker")
+            let_go(self._microphone.close(), "the microphone"), let_go(self._sink.close(), "the loudspeaker")
         )
 
     async def _hang_up(self) -> None:
         if self._transport is not None:
-            await _bounded(self._transport.close(), "the transport")
+            await let_go(self._transport.close(), "the transport")
 
     async def _release(self, recording: asyncio.Task[None]) -> None:
         await self._fall_silent()
@@ -314,22 +350,6 @@ class Client:
             self._timer.cancel()
         self._perform(self.session.ended())
         self.quiet.set()  # whatever is still owed stays so
-
-
-def _size_in_event(output: object) -> int:
-    """Bytes of a tool's output as it stands in ``function_call_output``: JSON in a JSON string, escaped twice."""
-    return len(msgspec.json.encode(msgspec.json.encode(output).decode()))
-
-
-async def _bounded(closing: Coroutine[Any, Any, None], what: str) -> None:
-    try:
-        async with asyncio.timeout(RELEASE_TIMEOUT):
-            await closing
-    except TimeoutError:
-        log.warning("x %s did not let go within %g s", what, RELEASE_TIMEOUT)
-    except Exception:
-        # One item of several: the others must be released all the same.
-        log.exception("x %s did not let go", what)
 
 
 class _TalkOver(Exception):

@@ -10,38 +10,27 @@ Law: nothing is decided here. It names what ``Client`` and the session know, in 
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any
-
-from aiortc import RTCIceServer
 
 from couchvoice.audio.frames import AudioFrame
 from couchvoice.audio.playout import PlayoutCounters
 from couchvoice.audio.sink import Sink
 from couchvoice.audio.source import Source
-from couchvoice.client.backend import HttpBackend
+from couchvoice.client.audience import Audience, Callbacks
 from couchvoice.client.client import QUICK_FINISH, Client
+from couchvoice.client.connections import Connections
 from couchvoice.client.endpoints import Endpoints
+from couchvoice.client.own_voice import Speak
 from couchvoice.contract import EndReply, SessionReply, SessionRequest
-from couchvoice.core.notices import AssistantTranscript, Notice, Problem, StateChanged, UserTranscript
-from couchvoice.core.state import SessionState
+from couchvoice.core.notices import Notice
+from couchvoice.core.session_update import Modality, modality_of, speed_of, turn_detection_of
+from couchvoice.core.state import TALK, SessionState
+from couchvoice.core.usage import Usage
 from couchvoice.errors import CouchvoiceError, InvalidState, NotConnected
-from couchvoice.private import Private
-from couchvoice.transports.http import HttpClient
-from couchvoice.transports.transport import Transport
-from couchvoice.transports.webrtc import WebRTCTransport
-
-log = logging.getLogger("couchvoice.client.voice_session")
-
-MAX_UNREAD_NOTICES = 10_000  # then the oldest is dropped: nobody reads them
-
-_CONNECTING = frozenset({SessionState.CONNECTING, SessionState.WARMING})
-_CONNECTED = frozenset(
-    {SessionState.LISTENING, SessionState.USER_SPEAKING, SessionState.THINKING, SessionState.ASSISTANT_SPEAKING}
-)
 
 
 class VoiceSession:
@@ -51,6 +40,7 @@ class VoiceSession:
     Callbacks are plain functions, called on the event loop: ``on_transcript(text, is_final)`` for the user's words,
     ``on_audio(frame)`` for each received AudioFrame (int16 mono, 48 kHz, 20 ms), ``on_error(CouchvoiceError)``,
     ``on_connection_change(status)``. An exception in one of them is logged and the talk goes on.
+    ``speak_text`` speaks the answers that come in writing; without it they are only shown.
     """
 
     def __init__(
@@ -62,29 +52,30 @@ class VoiceSession:
         sink: Sink,
         finalize: bool = True,
         auto_connect: bool = True,
+        speak_text: Speak | None = None,
         on_transcript: Callable[[str, bool], None] | None = None,
         on_audio: Callable[[AudioFrame], None] | None = None,
         on_error: Callable[[CouchvoiceError], None] | None = None,
         on_connection_change: Callable[[str], None] | None = None,
     ) -> None:
-        self._endpoints = endpoints
+        callbacks = Callbacks(
+            on_transcript=on_transcript,
+            on_audio=on_audio,
+            on_error=on_error,
+            on_connection_change=on_connection_change,
+        )
+        self._audience = Audience(callbacks)
+        self._connections = Connections(endpoints, overhear=self._audience.overhear)
         self._request = request or SessionRequest(thread_id=f"thread_{secrets.token_hex(8)}")
         self._source = source
         self._sink = sink
         self._finalize = finalize
         self._auto_connect = auto_connect
-        self._on_transcript = on_transcript
-        self._on_audio = on_audio
-        self._on_error = on_error
-        self._on_connection_change = on_connection_change
+        self._speak_text = speak_text
         self._client: Client | None = None
         self._life: asyncio.Task[None] | None = None  # awaited in connect() when it fails early, else in disconnect()
         self._aborted = False
-        self._http: list[HttpClient] = []
         self._error: CouchvoiceError | None = None
-        self._notices: asyncio.Queue[Notice | None] = asyncio.Queue(MAX_UNREAD_NOTICES)
-        self._said: dict[str, str] = {}  # the transcript: item or response id -> line
-        self._status = "disconnected"
 
     # Life
 
@@ -96,7 +87,7 @@ class VoiceSession:
             self._client = self._new_client()
         except CouchvoiceError as exc:
             self._fail(exc)
-            self._put(None)
+            self._audience.leave()
             raise
         self._life = asyncio.create_task(self._live(self._client), name="voice-session")
         ready = asyncio.create_task(self._client.ready.wait(), name="await-ready")
@@ -111,7 +102,7 @@ class VoiceSession:
         if not self._life.done():
             return
         await self.wait_ended()
-        raise self._error or NotConnected(self._status)
+        raise self._error or NotConnected(self.status)
 
     async def disconnect(self, *, within: float = QUICK_FINISH) -> None:
         """Silence, the owed turns, ``/end``: all within so many seconds. Any number of calls have the effect of one."""
@@ -162,16 +153,56 @@ class VoiceSession:
 
         Raises NotConnected outside a talk, MessageTooLarge for more than 16,000 characters.
         """
-        if self._client is None:
-            raise NotConnected(self._status)
         # Half a surrogate pair, as a terminal makes it of a byte that is no UTF-8, cannot be sent.
-        self._client.send_text(text.encode("utf-8", "replace").decode())
+        self._require_client().send_text(text.encode("utf-8", "replace").decode())
 
     def interrupt(self) -> None:
         """Stop the answer that is being given. Raises NotConnected outside a talk."""
-        if self._client is None:
-            raise NotConnected(self._status)
-        self._client.interrupt()
+        self._require_client().interrupt()
+
+    def begin_speaking(self) -> None:
+        """Push-to-talk, the button is down: the answer stops, and what the microphone hears from now on is sent.
+
+        Raises NotConnected outside a talk, InvalidState while the server detects turns. Pressed twice is pressed once.
+        """
+        self._require_client().begin_speaking()
+
+    def end_speaking(self) -> None:
+        """Push-to-talk, the button is up: what was said is answered; after less than 0.1 s nothing is.
+
+        Raises NotConnected outside a talk. Without a press it does nothing.
+        """
+        self._require_client().end_speaking()
+
+    @asynccontextmanager
+    async def speaking(self) -> AsyncIterator[None]:
+        """The button is down while the context lasts. An error in it, or the end of the talk, lets it go as well."""
+        self.begin_speaking()
+        try:
+            yield
+        finally:
+            if self.can_send:
+                self.end_speaking()
+
+    # What one can change: each returns when the provider has taken it, and raises UpdateRefused when it did not
+
+    async def set_turn_detection(self, detection: Mapping[str, Any] | None) -> None:
+        """As in the session config: server_vad, semantic_vad; None for push-to-talk."""
+        await self._require_client().update(turn_detection_of(detection))
+
+    async def set_speed(self, speed: float) -> None:
+        """Of the assistant's speech, 0.25 to 1.5, from its next answer on. Raises ConfigError for another."""
+        await self._require_client().update(speed_of(speed))
+
+    async def set_modalities(self, modality: Modality) -> None:
+        """Whether the assistant's next answers are spoken ("audio") or written ("text")."""
+        await self._require_client().update(modality_of(modality))
+
+    async def configure(self, *, mode: str | None = None, voice: str | None = None) -> None:
+        """Let the backend change mode or voice; no voice is changed after the first sound. Raises BackendError, too."""
+        await self._require_client().configure(mode=mode, voice=voice)
+
+    # What one can await
 
     async def finished_speaking(self) -> None:
         """Return when the source has handed out its last sample; a microphone never has."""
@@ -179,15 +210,11 @@ class VoiceSession:
 
     async def quiet(self) -> None:
         """Return when nobody speaks and nothing is owed: no answer, no tool, no turn. Raises NotConnected."""
-        if self._client is None:
-            raise NotConnected(self._status)
-        await self._client.quiet.wait()
+        await self._require_client().quiet.wait()
 
-    async def __aiter__(self) -> AsyncIterator[Notice]:
+    def __aiter__(self) -> AsyncIterator[Notice]:
         """Everything that happens, in order, until the talk is over."""
-        while (notice := await self._notices.get()) is not None:
-            yield notice
-        self._put(None)  # whoever asks later learns it too
+        return aiter(self._audience)
 
     # What one can ask
 
@@ -198,7 +225,7 @@ class VoiceSession:
     @property
     def status(self) -> str:
         """disconnected, connecting, connected; after a talk that broke: error or expired."""
-        return self._status
+        return self._audience.status
 
     @property
     def error(self) -> CouchvoiceError | None:
@@ -208,7 +235,7 @@ class VoiceSession:
     @property
     def transcript(self) -> tuple[str, ...]:
         """What was said so far, by both sides, in the order in which the first words of each came."""
-        return tuple(self._said.values())
+        return self._audience.transcript
 
     @property
     def is_speaking(self) -> bool:
@@ -217,15 +244,15 @@ class VoiceSession:
 
     @property
     def is_connected(self) -> bool:
-        return self._status == "connected"
+        return self.status == "connected"
 
     @property
     def is_connecting(self) -> bool:
-        return self._status == "connecting"
+        return self.status == "connecting"
 
     @property
     def can_send(self) -> bool:
-        return self.state in _CONNECTED or self.state is SessionState.WARMING
+        return self.state in TALK
 
     @property
     def session_config(self) -> Mapping[str, Any]:
@@ -252,46 +279,27 @@ class VoiceSession:
         return self._client.connect_ms if self._client else None
 
     @property
+    def usage(self) -> Usage:
+        """What the provider has counted so far: tokens, and seconds of transcription."""
+        return self._client.session.usage if self._client else Usage()
+
+    @property
     def playout(self) -> PlayoutCounters | None:
         return self._client.playout.counters if self._client else None
 
     # Behind the scenes
 
     def _new_client(self) -> Client:
-        ends = self._endpoints
-        http = self._open_http(ends.backend_url, ends.backend_app)
         return Client(
             key=secrets.token_hex(4),
-            backend=HttpBackend(ends.backend_url, self._request, http=http, token=ends.token),
+            backend=self._connections.backend(self._request),
             source=self._source,
             sink=self._sink,
-            open_transport=self._open_transport,
-            observe=self._observe,
+            open_transport=self._connections.transport,
+            observe=self._audience.tell,
             finalize=self._finalize,
+            speak_text=self._speak_text,
         )
-
-    def _open_transport(self, reply: SessionReply, client: Client) -> Transport:
-        calls_url = self._endpoints.calls_url(reply)
-
-        def hear(frame: AudioFrame) -> None:
-            client.playout.push(frame)
-            if self._on_audio is not None:
-                self._call(self._on_audio, frame)
-
-        return WebRTCTransport(
-            calls_url,
-            Private(reply.client_secret),
-            http=self._open_http(calls_url, self._endpoints.realtime_app),
-            read=client.read_frame,
-            on_frame=hear,
-            on_gap=client.playout.conceal,
-            ice_servers=[RTCIceServer(**server.model_dump()) for server in reply.ice_servers],
-        )
-
-    def _open_http(self, url: str, app: Any) -> HttpClient:
-        http = HttpClient(url, app=app)
-        self._http.append(http)
-        return http
 
     async def _live(self, client: Client) -> None:
         try:
@@ -299,53 +307,14 @@ class VoiceSession:
         except CouchvoiceError as exc:
             self._fail(exc)
         finally:
-            for http in self._http:
-                await http.close()
-            self._put(None)
+            await self._connections.close()
+            self._audience.leave()
 
     def _fail(self, failure: CouchvoiceError) -> None:
         self._error = failure
-        # A talk that did not come about leaves things as they were: disconnected.
-        if self._client is not None and self._client.was_open:
-            self._change_status("expired" if failure.code == "session_expired" else "error")
-        else:
-            self._change_status("disconnected")
-        if self._on_error is not None:
-            self._call(self._on_error, failure)
+        self._audience.fail(failure, was_open=self._client is not None and self._client.was_open)
 
-    def _observe(self, notice: Notice) -> None:
-        match notice:
-            case StateChanged(state):
-                if state in _CONNECTING:
-                    self._change_status("connecting")
-                elif state in _CONNECTED:
-                    self._change_status("connected")
-                else:
-                    self._change_status("disconnected")
-            case UserTranscript(item_id, text, final):
-                self._said[item_id] = text
-                if self._on_transcript is not None:
-                    self._call(self._on_transcript, text, final)
-            case AssistantTranscript(response_id, text):
-                self._said[response_id] = text
-            case Problem(code, message):
-                log.warning("x %s: %s", code, message)
-        self._put(notice)
-
-    def _put(self, notice: Notice | None) -> None:
-        if self._notices.full():
-            self._notices.get_nowait()
-        self._notices.put_nowait(notice)
-
-    def _change_status(self, status: str) -> None:
-        if status != self._status:
-            self._status = status
-            if self._on_connection_change is not None:
-                self._call(self._on_connection_change, status)
-
-    def _call(self, callback: Callable[..., None], *arguments: object) -> None:
-        # One item of a serving loop: an application's mistake must not end the talk.
-        try:
-            callback(*arguments)
-        except Exception:
-            log.exception("x a callback of the application failed")
+    def _require_client(self) -> Client:
+        if self._client is None:
+            raise NotConnected(self.status)
+        return self._client

@@ -25,6 +25,8 @@ class Answer:
     done_at: float | None = None
     status: str | None = None  # as response.done said it
     cut: bool = False  # cancelled, or spoken over while it could be heard
+    written: bool = False  # it came as text: the provider gives it no sound
+    spoken_here: bool = False  # so it is given one here, and no provider's event times its end out
 
     @property
     def text(self) -> str:

@@ -46,7 +46,26 @@ class OutputBufferClear(msgspec.Struct, frozen=True, tag_field="type", tag="outp
     event_id: str
 
 
-ClientEvent = ItemCreate | ResponseCreate | ResponseCancel | OutputBufferClear
+class InputCommit(msgspec.Struct, frozen=True, tag_field="type", tag="input_audio_buffer.commit"):
+    """What was said since the last commit or clear becomes an item of the user's."""
+
+    event_id: str
+
+
+class InputClear(msgspec.Struct, frozen=True, tag_field="type", tag="input_audio_buffer.clear"):
+    event_id: str
+
+
+class SessionUpdate(msgspec.Struct, frozen=True, tag_field="type", tag="session.update"):
+    """``session`` is a GA partial session: what it does not name stays as it is."""
+
+    event_id: str
+    session: dict[str, Any]
+
+
+ClientEvent = (
+    ItemCreate | ResponseCreate | ResponseCancel | OutputBufferClear | InputCommit | InputClear | SessionUpdate
+)
 
 _encode = msgspec.json.Encoder().encode
 

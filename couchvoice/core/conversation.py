@@ -7,7 +7,7 @@ Law: facts go to the parts that own them, and their effects come back in order: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, assert_never
 
 from couchvoice.core import server_events as server
@@ -24,32 +24,29 @@ from couchvoice.core.client_events import (
 )
 from couchvoice.core.ear import Ear
 from couchvoice.core.effects import Effect, EndSession, RecordTurn, SendEvent
+from couchvoice.core.error_codes import ALREADY_ACTIVE, BENIGN, FATAL
 from couchvoice.core.ids import Ids
 from couchvoice.core.notices import Problem, ToolActivity, UserTranscript
+from couchvoice.core.push_to_talk import Button, PushToTalk
 from couchvoice.core.responses import ResponseGate
 from couchvoice.core.turn import Outcome
 from couchvoice.core.turn_detection import TurnDetection, read_turn_detection
 from couchvoice.core.turns import TurnLedger
-
-ALREADY_ACTIVE = "conversation_already_has_active_response"
-# OpenAI: these tell of a race that was lost, not of a fault; the session goes on as if they had not come.
-BENIGN_ERRORS = frozenset({ALREADY_ACTIVE, "response_cancel_not_active", "input_audio_buffer_commit_empty"})
-FATAL_ERRORS = frozenset(
-    {"session_expired", "invalid_api_key", "insufficient_quota", "beta_api_shape_disabled", "model_not_found"}
-)
+from couchvoice.errors import InvalidState
 
 UserWords = server.InputTranscriptDelta | server.InputTranscriptCompleted | server.InputTranscriptFailed
 
 
 class Conversation:
-    """``key`` as the session has it."""
+    """``key``, ``ids`` and ``speaks_text`` as the session has them."""
 
-    def __init__(self, key: str) -> None:
-        self._ids = Ids(key)
+    def __init__(self, key: str, ids: Ids, *, speaks_text: bool) -> None:
+        self._ids = ids
         self._ledger = TurnLedger(key)
         self._gate = ResponseGate(self._ids)
         self._bridge = ToolBridge(self._ledger)
-        self._ear = Ear(self._ledger)
+        self._ear = Ear(self._ledger, speaks_text=speaks_text)
+        self._push = PushToTalk(self._ids)
         self._detection = TurnDetection()
         self._spoken: str | None = None  # the item that the user is speaking now
 
@@ -57,7 +54,12 @@ class Conversation:
 
     @property
     def user_speaks(self) -> bool:
-        return self._spoken is not None
+        return self._spoken is not None or self._push.button is Button.DOWN
+
+    @property
+    def hears_user(self) -> bool:
+        """What the microphone hears is meant for the assistant."""
+        return self._detection.detects or self._push.button is Button.DOWN
 
     @property
     def assistant_speaks(self) -> bool:
@@ -66,7 +68,12 @@ class Conversation:
     @property
     def answer_owed(self) -> bool:
         """A response, a tool, or an answer to words that were said is on its way."""
-        return self._gate.owes or self._bridge.busy or (self._detection.answers and self._ledger.answer_owed)
+        return (
+            self._push.busy
+            or self._gate.owes
+            or self._bridge.busy
+            or (self._detection.answers and self._ledger.answer_owed)
+        )
 
     @property
     def turn_owed(self) -> bool:
@@ -74,19 +81,26 @@ class Conversation:
 
     # Facts
 
-    def configure(self, config: Mapping[str, Any]) -> None:
+    def configure(self, config: Mapping[str, Any], now: float) -> list[Effect]:
         """The session config, or the part of it that has changed."""
-        self._detection = read_turn_detection(config) or self._detection
+        before, self._detection = self._detection, read_turn_detection(config) or self._detection
+        if self._detection.detects and not before.detects:
+            self._push.abandon()
+            waiting = self._gate.let_go(now)
+            self._give_up_unless_expected()
+            return waiting
+        return []
 
     def receive(self, event: server.ServerEvent, now: float) -> list[Effect]:
         match event:
             case server.SessionCreated() | server.SessionUpdated():
-                self.configure(event.session)
-                return []
+                return self.configure(event.session, now)
             case server.SpeechStarted():
                 return self._speech_started(event.item_id)
-            case server.SpeechStopped() | server.InputCommitted():
+            case server.SpeechStopped():
                 return self._speech_stopped(event, now)
+            case server.InputCommitted():
+                return self._committed(event, now)
             case server.ItemAdded():
                 return self._item_added(event, now)
             case server.InputTranscriptDelta() | server.InputTranscriptCompleted() | server.InputTranscriptFailed():
@@ -144,20 +158,28 @@ class Conversation:
 
     def interrupt(self) -> list[Effect]:
         running = self._gate.running()
-        silence = self._ear.cut(running)
-        self._bridge.doubt(running)
         for response_id in running:
             self._ledger.give_up(response_id)
-        # OpenAI: response.cancel is legal only while a response is active.
-        cancel = [SendEvent(ResponseCancel(self._ids.event()))] if running else []
-        clear = [SendEvent(OutputBufferClear(self._ids.event()))] if silence else []
-        return [*silence, *cancel, *clear]
+        return self._cut(running)
+
+    def begin_speaking(self, now: float) -> list[Effect]:
+        """The button is down. Raises InvalidState while the server detects turns."""
+        if self._detection.detects:
+            raise InvalidState("the server detects turns: set_turn_detection(None) first")
+        speaking = self._push.press(now)
+        self._gate.hold()
+        return [*self._cut(self._gate.running()), *speaking] if speaking else []
+
+    def end_speaking(self, now: float) -> list[Effect]:
+        """The button is up. Without a press nothing happens."""
+        return self._push.release(now) + self._answer_speech(now)
 
     def playback_changed(self, now: float, *, audible: bool) -> None:
         self._ear.playback_changed(now, audible=audible)
 
     def finish(self, outcome: Outcome, now: float, *, patience: float) -> None:
         """The talk is over: nothing is asked for, run or sent any more."""
+        self._push.abandon()
         self._gate.close()
         self._bridge.close()
         self._ledger.finish(outcome, now, patience=patience)
@@ -165,14 +187,16 @@ class Conversation:
     # The clock
 
     def next_timeout(self) -> float | None:
-        parts = (self._gate, self._bridge, self._ear, self._ledger)
+        parts = (self._push, self._gate, self._bridge, self._ear, self._ledger)
         return min((time for part in parts if (time := part.next_timeout()) is not None), default=None)
 
     def handle_timeout(self, now: float) -> list[Effect]:
-        effects = self._gate.expire(now)
-        if effects:
+        effects = self._push.expire(now)
+        effects += self._answer_speech(now)
+        expired = self._gate.expire(now)
+        if expired:
             self._give_up_unless_expected()
-        return effects + self._bridge.advance(now)
+        return effects + expired + self._bridge.advance(now)
 
     def take_turns(self, now: float) -> list[Effect]:
         """The turns that are over by now."""
@@ -188,12 +212,27 @@ class Conversation:
         self._bridge.doubt(self._gate.running())
         return self._ear.cut(self._gate.running())
 
-    def _speech_stopped(self, event: server.SpeechStopped | server.InputCommitted, now: float) -> list[Effect]:
-        # A server may commit without speech_stopped; a commit of other words does not end these.
-        if isinstance(event, server.SpeechStopped) or event.item_id == self._spoken:
-            self._spoken = None
+    def _speech_stopped(self, event: server.SpeechStopped, now: float) -> list[Effect]:
+        self._spoken = None
         self._ledger.user_item(event.item_id, now)
         return []
+
+    def _committed(self, event: server.InputCommitted, now: float) -> list[Effect]:
+        # A server may commit without speech_stopped; a commit of other words does not end these.
+        if event.item_id == self._spoken:
+            self._spoken = None
+        released_at = self._push.committed()
+        self._ledger.user_item(event.item_id, now if released_at is None else released_at)
+        return self._answer_speech(now)
+
+    def _answer_speech(self, now: float) -> list[Effect]:
+        """The user has let go of the floor: ask for the answer to what was said, and for what had to wait."""
+        said = self._push.take_result()
+        if said is None:
+            return []
+        effects = (self._gate.request(now) if said else []) + self._gate.let_go(now)
+        self._give_up_unless_expected()
+        return effects
 
     def _item_added(self, event: server.ItemAdded, now: float) -> list[Effect]:
         item = event.item
@@ -214,7 +253,9 @@ class Conversation:
         self._gate.created(response_id)
         for superseded in earlier:
             self._bridge.superseded(superseded)
-        return [effect for superseded in earlier for effect in self._answer_calls(superseded, now)]
+        effects = [effect for superseded in earlier for effect in self._answer_calls(superseded, now)]
+        # Asked for before the button went down: the user speaks over it.
+        return effects + self._cut(self._gate.running()) if self._push.busy else effects
 
     def _unannounced(self, response_id: str, now: float) -> list[Effect]:
         """A response that says or calls something has begun: not every server says so."""
@@ -240,19 +281,29 @@ class Conversation:
 
     def _error(self, error: server.ErrorDetail, now: float) -> list[Effect]:
         code = error.code or error.type or "error"
+        refused = self._answer_speech(now) if self._push.refused(error) else []
         if code == ALREADY_ACTIVE:
             self._gate.refused(error.event_id, now)
-        if code in BENIGN_ERRORS:
-            return []
-        if code in FATAL_ERRORS:
+        if code in BENIGN:
+            return refused
+        if code in FATAL:
             return [EndSession(code, error.message)]
-        effects: list[Effect] = [Problem(code, error.message)]
+        effects = [*refused, Problem(code, error.message)]
         if self._gate.asked(error.event_id):
             effects += self._gate.failed(now)
             self._give_up_unless_expected()
         return effects
 
     # Small moves
+
+    def _cut(self, running: Collection[str]) -> list[Effect]:
+        """End what is being answered, and what can be heard of it."""
+        silence = self._ear.cut(running)
+        self._bridge.doubt(running)
+        # OpenAI: response.cancel is legal only while a response is active.
+        cancel = [SendEvent(ResponseCancel(self._ids.event()))] if running else []
+        clear = [SendEvent(OutputBufferClear(self._ids.event()))] if silence else []
+        return [*silence, *cancel, *clear]
 
     def _answer_calls(self, response_id: str, now: float) -> list[Effect]:
         calls = self._bridge.take_answerable(response_id)

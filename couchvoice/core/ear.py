@@ -12,23 +12,25 @@ from typing import assert_never
 
 from couchvoice.core import server_events as server
 from couchvoice.core.answer import Answer, Sound
-from couchvoice.core.effects import Effect, FlushPlayback
+from couchvoice.core.effects import Effect, FlushPlayback, SpeakText
 from couchvoice.core.notices import AssistantTranscript, Interrupted, Problem
 from couchvoice.core.turns import TurnLedger
 
 BUFFER_EVENT_TIMEOUT = 0.5  # seconds after response.done; later nobody will send output_audio_buffer.started
 STOPPED_TIMEOUT = 5.0  # seconds of a quiet speaker; later nobody will send output_audio_buffer.stopped
 HEARD_OUT_TIMEOUT = 300.0  # seconds after response.done; a server that never says stopped must not hold a turn for ever
+SYNTHESIS_TIMEOUT = 15.0  # seconds after response.done; later nobody will speak it here
 
 Words = server.AudioTranscriptDelta | server.AudioTranscriptDone | server.TextDelta | server.TextDone
 BufferEvent = server.OutputBufferStarted | server.OutputBufferStopped | server.OutputBufferCleared
 
 
 class Ear:
-    """Writes the answers that the ledger keeps."""
+    """Writes the answers that the ledger keeps. ``speaks_text``: the owner gives written answers a voice."""
 
-    def __init__(self, ledger: TurnLedger) -> None:
+    def __init__(self, ledger: TurnLedger, *, speaks_text: bool) -> None:
         self._ledger = ledger
+        self._speaks_text = speaks_text
         self._audible = False
         self._quiet_since: float | None = None  # the speaker, after it was audible
 
@@ -63,6 +65,8 @@ class Ear:
                 assert_never(event)
         if isinstance(event, server.AudioTranscriptDelta | server.AudioTranscriptDone):
             _expect_sound(answer)
+        else:
+            answer.written = True
         if answer.text == before or answer.status:
             return []
         return [AssistantTranscript(event.response_id, answer.text, final=False)]
@@ -79,6 +83,9 @@ class Ear:
             effects.append(AssistantTranscript(response.id, answer.text, final=True, interrupted=answer.cut))
         if response.status == "failed":
             effects.append(_problem_of(response))
+        if self._speaks_text and answer.written and answer.text and answer.sound is Sound.NONE and not answer.cut:
+            answer.sound, answer.spoken_here = Sound.COMING, True
+            effects.append(SpeakText(response.id, answer.text))
         return effects
 
     def buffer_changed(self, event: BufferEvent, now: float) -> list[Effect]:
@@ -110,7 +117,8 @@ class Ear:
         heard = {
             response_id: answer
             for response_id, answer in self._ledger.answers()
-            if answer.sounding and (answer.sound is Sound.PLAYING or self._audible or response_id in running)
+            if answer.sounding
+            and (answer.sound is Sound.PLAYING or answer.spoken_here or self._audible or response_id in running)
         }
         if heard:
             return _cut(heard)
@@ -138,6 +146,8 @@ class Ear:
     def _due(self, answer: Answer) -> float | None:
         if answer.done_at is None or not answer.sounding:
             return None
+        if answer.sound is Sound.COMING and answer.spoken_here:
+            return answer.done_at + SYNTHESIS_TIMEOUT
         if answer.sound is Sound.COMING and not self._audible:
             return answer.done_at + BUFFER_EVENT_TIMEOUT
         if answer.sounded_at is not None and self._quiet_since is not None and self._quiet_since > answer.sounded_at:
@@ -167,6 +177,8 @@ def _fill_in(answer: Answer, response: server.Response) -> None:
                 answer.final.add((index, content_index))
             if part.type in ("output_audio", "audio"):
                 _expect_sound(answer)
+            elif words and part.type in ("output_text", "text"):
+                answer.written = True
 
 
 def _problem_of(response: server.Response) -> Problem:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from couchvoice.core.client_events import ClientEvent
-from couchvoice.core.notices import Notice
+from couchvoice.core.notices import Notice, Problem
 from couchvoice.core.turn import FinishedTurn, Line
 
 
@@ -49,5 +49,20 @@ class EndSession:
     message: str
 
 
-Order = SendEvent | CallTool | RecordTurn | FlushPlayback | EndSession
+@dataclass(frozen=True, slots=True)
+class UpdateAnswered:
+    """The ``session.update`` that was sent holds now; or, with a ``problem``, it does not. Tell whoever waits."""
+
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakText:
+    """A written answer is to be spoken here. Feed ``OutputBufferStarted`` and ``OutputBufferStopped`` as it sounds."""
+
+    response_id: str
+    text: str
+
+
+Order = SendEvent | CallTool | RecordTurn | FlushPlayback | EndSession | UpdateAnswered | SpeakText
 Effect = Order | Notice

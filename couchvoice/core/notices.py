@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from couchvoice.core.state import SessionState
 from couchvoice.core.turn import FinishedTurn
+from couchvoice.core.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +71,20 @@ class TurnRecorded:
     accepted: bool
 
 
-Notice = StateChanged | UserTranscript | AssistantTranscript | ToolActivity | Interrupted | Problem | TurnRecorded
+@dataclass(frozen=True, slots=True)
+class UsageChanged:
+    """What the whole session has used so far."""
+
+    usage: Usage
+
+
+Notice = (
+    StateChanged
+    | UserTranscript
+    | AssistantTranscript
+    | ToolActivity
+    | Interrupted
+    | Problem
+    | TurnRecorded
+    | UsageChanged
+)

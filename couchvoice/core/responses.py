@@ -30,6 +30,7 @@ class ResponseGate:
         self.state = ResponseState.IDLE
         self._ids = ids
         self._wanted = False
+        self._held = False  # the user has the floor: nothing is asked for
         self._running: frozenset[str] = frozenset()
         self._asked: str | None = None  # event_id of the response.create that an error may still answer
         self._due: float | None = None  # when REQUESTED or REFUSED ends by itself
@@ -51,6 +52,14 @@ class ResponseGate:
     def request(self, now: float) -> list[Effect]:
         """A response is wanted."""
         self._wanted = True
+        return self._grant(now)
+
+    def hold(self) -> None:
+        """The user has the floor: what is wanted waits for ``let_go``."""
+        self._held = True
+
+    def let_go(self, now: float) -> list[Effect]:
+        self._held = False
         return self._grant(now)
 
     def created(self, response_id: str) -> None:
@@ -98,7 +107,7 @@ class ResponseGate:
         return self._grant(now)
 
     def _grant(self, now: float) -> list[Effect]:
-        if self.state is not ResponseState.IDLE or not self._wanted:
+        if self.state is not ResponseState.IDLE or not self._wanted or self._held:
             return []
         self.state, self._wanted = ResponseState.REQUESTED, False
         self._asked, self._due = self._ids.event(), now + REQUEST_TIMEOUT

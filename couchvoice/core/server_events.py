@@ -48,7 +48,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
     status_details: StatusDetails | None = None
     output: list[Item] | None = None
-    usage: dict[str, Any] | None = None
+    usage: Any = None  # read by usage.py, who does not lose the response if it is nonsense
 
 
 class SessionCreated(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +85,7 @@ class InputTranscriptDelta(msgspec.Struct, frozen=True, kw_only=True):
 class InputTranscriptCompleted(msgspec.Struct, frozen=True, kw_only=True):
     item_id: str
     transcript: str
+    usage: Any = None  # as in Response
 
 
 class InputTranscriptFailed(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,28 +14,49 @@ from typing import Any
 from couchvoice.core import server_events as server
 from couchvoice.core.conversation import Conversation, UserWords
 from couchvoice.core.effects import Effect
-from couchvoice.core.notices import StateChanged
+from couchvoice.core.error_codes import FATAL
+from couchvoice.core.ids import Ids
+from couchvoice.core.notices import Problem, StateChanged, UsageChanged
+from couchvoice.core.session_update import Changes, SessionUpdates
 from couchvoice.core.state import LEGAL, OVER, TALK, SessionState
 from couchvoice.core.turn import Outcome
 from couchvoice.core.turns import LAST_TRANSCRIPT_TIMEOUT
+from couchvoice.core.usage import Usage, UsageMeter
 from couchvoice.errors import InvalidState, NotConnected
 
 WARMING_TIMEOUT = 1.0  # seconds; a server that is not OpenAI's may never send session.created
 
+_OVER = Problem("not_connected", "the talk ended before the provider answered session.update")
+
 
 class Session:
-    """``key`` is unique among sessions: it is part of every id made here."""
+    """``key`` is unique among sessions: it is part of every id made here.
 
-    def __init__(self, key: str) -> None:
+    ``speaks_text``: the owner gives written answers a voice (``SpeakText``).
+    """
+
+    def __init__(self, key: str, *, speaks_text: bool = False) -> None:
         self.unknown_events = 0
         self.malformed_messages = 0
         self._state = SessionState.IDLE
-        self._conversation = Conversation(key)
+        ids = Ids(key)
+        self._conversation = Conversation(key, ids, speaks_text=speaks_text)
+        self._updates = SessionUpdates(ids)
+        self._meter = UsageMeter()
         self._warm_at: float | None = None
 
     @property
     def state(self) -> SessionState:
         return self._state
+
+    @property
+    def usage(self) -> Usage:
+        return self._meter.total
+
+    @property
+    def hears_user(self) -> bool:
+        """What the microphone hears may be sent: always, or with push-to-talk while the button is down."""
+        return self._conversation.hears_user
 
     @property
     def settled(self) -> bool:
@@ -53,8 +74,8 @@ class Session:
 
     def opened(self, now: float, config: Mapping[str, Any] | None = None) -> list[Effect]:
         """The data channel is open: from here on text may be sent. ``config`` is the GA session config, if known."""
-        self._conversation.configure(config or {})
-        effects = self._enter(SessionState.WARMING)
+        effects = self._conversation.configure(config or {}, now)
+        effects += self._enter(SessionState.WARMING)
         self._warm_at = now + WARMING_TIMEOUT
         return effects
 
@@ -68,7 +89,14 @@ class Session:
 
     def ended(self) -> list[Effect]:
         """The owner has released everything. Whoever wants the last turns waits for ``settled`` first."""
-        return [] if self._state is SessionState.ENDED else self._enter(SessionState.ENDED)
+        if self._state is SessionState.ENDED:
+            return []
+        return self._updates.answer(_OVER) + self._enter(SessionState.ENDED)
+
+    def require_talk(self) -> None:
+        """Raises NotConnected unless the channel is open."""
+        if self._state not in TALK:
+            raise NotConnected(self._state.value)
 
     # Facts
 
@@ -79,13 +107,11 @@ class Session:
         elif isinstance(event, server.Malformed):
             self.malformed_messages += 1
         if self._state in TALK:
-            effects = self._conversation.receive(event, now)
-            if isinstance(event, server.SessionCreated | server.SessionUpdated):
-                effects += self._warm()
-            return self._settle(effects, now)
-        if self._state is SessionState.FINALIZING and isinstance(event, UserWords):
-            # Of all that still comes, only the words that turns wait for are of use.
-            return self._settle(self._conversation.transcribed(event, now), now)
+            return self._settle(self._serve(event, now) + self._measure(event), now)
+        if self._state is SessionState.FINALIZING:
+            # Of all that still comes, only the words that turns wait for are of use, and what it has cost.
+            heard = self._conversation.transcribed(event, now) if isinstance(event, UserWords) else []
+            return self._settle(heard + self._measure(event), now)
         return []
 
     def tool_finished(
@@ -98,13 +124,28 @@ class Session:
 
     def send_text(self, text: str, now: float) -> list[Effect]:
         """The user typed. Raises NotConnected before the channel is open and after the talk."""
-        self._require_talk()
+        self.require_talk()
         return self._settle(self._conversation.send_text(text, now), now)
 
     def interrupt(self, now: float) -> list[Effect]:
         """The user wants the assistant to stop. Raises NotConnected as ``send_text`` does."""
-        self._require_talk()
+        self.require_talk()
         return self._settle(self._conversation.interrupt(), now)
+
+    def update(self, changes: Changes, now: float) -> list[Effect]:
+        """Change the session config; ``UpdateAnswered`` tells what came of it. Raises NotConnected, InvalidState."""
+        self.require_talk()
+        return self._updates.send(changes, now)
+
+    def begin_speaking(self, now: float) -> list[Effect]:
+        """Push-to-talk: the button is down. Raises NotConnected; InvalidState while the server detects turns."""
+        self.require_talk()
+        return self._settle(self._conversation.begin_speaking(now), now)
+
+    def end_speaking(self, now: float) -> list[Effect]:
+        """The button is up: an answer is asked for once the server has what was said. Raises NotConnected."""
+        self.require_talk()
+        return self._settle(self._conversation.end_speaking(now), now)
 
     def playback_changed(self, now: float, *, audible: bool) -> list[Effect]:
         """What the speaker plays became audible, or has been quiet for a while."""
@@ -119,15 +160,34 @@ class Session:
         """When ``handle_timeout`` wants to be called."""
         if self._state is SessionState.ENDED:
             return None
-        times = (self._warm_at, self._conversation.next_timeout())
+        times = (self._warm_at, self._updates.next_timeout(), self._conversation.next_timeout())
         return min((time for time in times if time is not None), default=None)
 
     def handle_timeout(self, now: float) -> list[Effect]:
         """The time has come. Never raises; too early or too late does no harm."""
         if self._state in TALK:
             warmed = self._warm() if self._warm_at is not None and now >= self._warm_at else []
-            return self._settle(warmed + self._conversation.handle_timeout(now), now)
+            late = self._updates.expire(now)
+            return self._settle(warmed + late + self._conversation.handle_timeout(now), now)
         return self._settle([], now) if self._state is SessionState.FINALIZING else []
+
+    # What events are for
+
+    def _serve(self, event: server.ServerEvent, now: float) -> list[Effect]:
+        match event:
+            case server.SessionCreated():
+                return self._conversation.receive(event, now) + self._warm()
+            case server.SessionUpdated():
+                # Not every server repeats what it was told, least of all a null.
+                asked = self._conversation.configure(self._updates.pending, now)
+                return asked + self._conversation.receive(event, now) + self._warm() + self._updates.answer()
+            case server.ErrorReported(error=error) if self._updates.named_in(error) and error.code not in FATAL:
+                return self._updates.answer(Problem(error.code or error.type or "error", error.message))
+            case _:
+                return self._conversation.receive(event, now)
+
+    def _measure(self, event: server.ServerEvent) -> list[Effect]:
+        return [UsageChanged(self._meter.total)] if self._meter.receive(event) else []
 
     # How the state follows
 
@@ -139,8 +199,9 @@ class Session:
         if self._state in OVER:
             return []
         self._warm_at = None
+        unanswered = self._updates.answer(_OVER)
         self._conversation.finish(outcome, now, patience=patience)
-        return self._settle(self._enter(SessionState.FINALIZING), now)
+        return self._settle(unanswered + self._enter(SessionState.FINALIZING), now)
 
     def _settle(self, effects: list[Effect], now: float) -> list[Effect]:
         """After every fact: hand out the turns that are over, and show the state that follows."""
@@ -165,7 +226,3 @@ class Session:
             raise InvalidState(f"{self._state.value} -> {state.value}")
         self._state = state
         return [StateChanged(state)]
-
-    def _require_talk(self) -> None:
-        if self._state not in TALK:
-            raise NotConnected(self._state.value)

@@ -12,6 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class TurnDetection:
+    detects: bool = True  # the server hears where speech begins and ends; else the client says so (push-to-talk)
     interrupts: bool = True  # speech cancels the response and what is left of its sound
     answers: bool = True  # the end of speech begins a response
 
@@ -30,7 +31,7 @@ def read_turn_detection(session: Mapping[str, Any]) -> TurnDetection | None:
 def _read(detection: object) -> TurnDetection:
     if not isinstance(detection, Mapping):
         # null: nobody but the client commits, answers or interrupts.
-        return TurnDetection(interrupts=False, answers=False)
+        return TurnDetection(detects=False, interrupts=False, answers=False)
     return TurnDetection(
         interrupts=detection.get("interrupt_response") is not False,
         answers=detection.get("create_response") is not False,

@@ -104,6 +104,26 @@ async def test_demo_and_input_contradict_each_other(still: Path) -> None:
     assert ended.error == "--demo is its own input: leave out --input"
 
 
+BAD_OPTIONS = [
+    pytest.param(("--speed", "2"), "a speed of 2: choose one from 0.25 to 1.5", id="speed"),
+    pytest.param(("--speed", "nan"), "a speed of nan: choose one from 0.25 to 1.5", id="speed-not-a-number"),
+    pytest.param(
+        ("--language", "Deutsch"), '"Deutsch" is no code of a language: write en, de, pt-BR, or auto', id="language"
+    ),
+]
+
+
+@pytest.mark.row("D10", "D13")
+@pytest.mark.parametrize(("arguments", "sentence"), BAD_OPTIONS)
+async def test_what_no_provider_takes_is_refused_before_anything_is_opened(
+    arguments: tuple[str, ...], sentence: str
+) -> None:
+    ended = await run("talk", "--demo", "--plain", *arguments)
+    assert ended.status == 2
+    assert ended.error == sentence
+    assert "connecting" not in ended.stdout
+
+
 BAD_ENVIRONMENT = [
     ("COUCHVOICE_LOG", "loud", r'COUCHVOICE_LOG is "loud": choose one of debug, info, warning, error'),
     ("COUCHVOICE_PROVIDER", "nobody", r'unknown provider "nobody": choose one of local, openai'),

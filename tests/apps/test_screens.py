@@ -16,8 +16,10 @@ from couchvoice.apps.live_screen import LiveScreen
 from couchvoice.apps.plain_screen import PlainScreen
 from couchvoice.apps.screen import Screen, clean
 from couchvoice.apps.screens import screen_for
-from couchvoice.core.notices import AssistantTranscript, Notice, Problem, StateChanged, UserTranscript
+from couchvoice.apps.tally import Tally
+from couchvoice.core.notices import AssistantTranscript, Notice, Problem, StateChanged, UsageChanged, UserTranscript
 from couchvoice.core.state import SessionState
+from couchvoice.core.usage import Usage
 from couchvoice.errors import ConfigError, ConnectionLost
 from tests.apps.examples import ALL, ESCAPE, FORGERY, MARKUP, notices, summary
 
@@ -253,3 +255,22 @@ def test_an_output_that_knows_ascii_only_shows_question_marks(monkeypatch: pytes
     with screen_for(plain=True, json=False) as screen:
         screen.show(AssistantTranscript("resp_1", "café …", final=True))
     assert written.getvalue() == b"assistant: caf? ?\n"
+
+
+@pytest.mark.row("O9")
+@pytest.mark.parametrize("screen", [JsonScreen, PlainScreen, LiveScreen])
+def test_what_was_used_is_said_in_the_summary_and_not_on_the_way(
+    screen: type[Screen], capsys: pytest.CaptureFixture[str]
+):
+    used = UsageChanged(Usage(responses=2, input_tokens=310, output_tokens=122))
+    tally = Tally()
+    tally.add(used)
+    shown = screen()
+    shown.show(used)
+    assert capsys.readouterr().out == ""
+    shown.show_summary(summary(tally))
+    words = " ".join(capsys.readouterr().out.split())
+    if screen is JsonScreen:
+        assert json.loads(words)["usage"]["output_tokens"] == 122
+    else:
+        assert words.endswith(", 310 tokens in, 122 out")

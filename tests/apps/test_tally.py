@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from couchvoice.apps.tally import Tally, percentile
-from couchvoice.core.notices import TurnRecorded
+from couchvoice.core.notices import TurnRecorded, UsageChanged
+from couchvoice.core.usage import Usage
 from tests.apps.examples import ALL, summary, turn
 
 
@@ -19,6 +20,7 @@ def test_a_talk_of_nothing_has_figures_that_are_not_known():
         "first_response_ms": None,
         "response_ms": {"p50": None, "p95": None},
         "audio": {"concealed_ms": None, "underruns": None},
+        "usage": None,
         "exit": 4,
     }
 
@@ -39,6 +41,26 @@ def test_the_first_latency_is_the_first_and_not_the_smallest():
     assert line["response_ms"] == {"p50": 800.0, "p95": 900.0}
     assert line["connect_ms"] == 45.3
     assert line["audio"] == {"concealed_ms": 40, "underruns": 2}
+
+
+@pytest.mark.row("O9")
+def test_what_was_used_is_the_last_sum_that_was_told():
+    tally = Tally()
+    for tokens in (5, 12):
+        tally.add(UsageChanged(Usage(responses=1, input_tokens=tokens)))
+    used = summary(tally).as_line()["usage"]
+    assert used == {
+        "responses": 1,
+        "input_tokens": 12,
+        "input_text_tokens": 0,
+        "input_audio_tokens": 0,
+        "cached_tokens": 0,
+        "output_tokens": 0,
+        "output_text_tokens": 0,
+        "output_audio_tokens": 0,
+        "transcription_tokens": 0,
+        "transcription_seconds": 0.0,
+    }
 
 
 @pytest.mark.parametrize(

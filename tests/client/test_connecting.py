@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from starlette.responses import Response
 
-from couchvoice.client import client
+from couchvoice.client import letting_go
 from couchvoice.client.endpoints import Endpoints
 from couchvoice.core.notices import StateChanged
 from couchvoice.core.state import SessionState
@@ -155,7 +155,7 @@ async def test_an_address_that_is_none_is_an_error_at_once_and_the_notices_end(e
 
 async def test_nobody_knows_where_the_provider_is():
     async with staged() as stage:
-        stage.session._endpoints = Endpoints(backend_url="http://localhost", backend_app=stage.backend.app)
+        stage.session._connections._endpoints = Endpoints(backend_url="http://localhost", backend_app=stage.backend.app)
         with pytest.raises(ConfigError, match="did not say where the provider is"):
             await stage.session.connect()
         assert stage.microphone.story[-1] == "close"
@@ -253,7 +253,7 @@ async def test_a_session_is_used_once():
 
 
 async def test_a_device_that_does_not_let_go_holds_up_nobody(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(client, "RELEASE_TIMEOUT", SHORT)
+    monkeypatch.setattr(letting_go, "RELEASE_TIMEOUT", SHORT)
     async with nothing_left(), staged() as stage:
         stage.microphone.hangs = True
         stage.peer.refusal = Response(b"no", 500)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from couchvoice.client import client
+from couchvoice.client import letting_go
 from couchvoice.core.notices import Problem, StateChanged, TurnRecorded
 from couchvoice.core.state import SessionState
 from couchvoice.errors import ConnectionLost, RealtimeError
@@ -274,7 +274,7 @@ async def test_the_microphone_is_not_read_after_the_talk():
 
 
 async def test_a_device_that_does_not_let_go_costs_its_second_and_no_more(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(client, "RELEASE_TIMEOUT", SHORT)
+    monkeypatch.setattr(letting_go, "RELEASE_TIMEOUT", SHORT)
     async with talking() as stage:
         stage.microphone.hangs = True
         started = time.monotonic()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from couchvoice.client import client
+from couchvoice.client import tool_call
 from couchvoice.client.backend import HttpBackend
 from couchvoice.core.effects import CallTool
 from couchvoice.core.notices import ToolActivity, TurnRecorded
@@ -36,8 +36,8 @@ async def statuses_of(stage: Stage) -> list[str]:
 
 @pytest.mark.row("F5")
 async def test_a_tool_that_does_not_answer_in_time_has_failed_and_the_talk_goes_on(monkeypatch: pytest.MonkeyPatch):
-    assert client.TOOL_TIMEOUT == 15.0
-    monkeypatch.setattr(client, "TOOL_TIMEOUT", SHORT)
+    assert tool_call.TOOL_TIMEOUT == 15.0
+    monkeypatch.setattr(tool_call, "TOOL_TIMEOUT", SHORT)
     async with talking() as stage:
         stage.backend.hanging.add("tools")
         assert await outputs_of(stage, "slow") == {"call_0": {"error": "tool_timeout"}}
@@ -57,7 +57,7 @@ FAULTS = {
     "nested": (Fault(status=200, body='{"output": ' + "[" * 100_000), NONSENSE),
     "half-a-character": (Fault(status=200, body='{"output": {"a": "\\ud800"}}'), NONSENSE),
     "too-large": (
-        Fault(status=200, body='{"output": {"a": "' + "x" * client.MAX_TOOL_OUTPUT + '"}}'),
+        Fault(status=200, body='{"output": {"a": "' + "x" * tool_call.MAX_TOOL_OUTPUT + '"}}'),
         "tool_output_too_large",
     ),
 }

@@ -236,7 +236,7 @@ async def test_nonsense_from_the_provider_is_dropped_and_the_talk_goes_on():
 
 
 async def test_of_notices_that_nobody_reads_the_last_ones_are_kept(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("couchvoice.client.voice_session.MAX_UNREAD_NOTICES", 3)
+    monkeypatch.setattr("couchvoice.client.audience.MAX_UNREAD_NOTICES", 3)
     async with talking(watched=False) as stage:
         stage.hold_turn()
         await until(lambda: stage.session.transcript == (QUESTION, ANSWER))

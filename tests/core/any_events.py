@@ -5,11 +5,14 @@ Law: a user item's final text is always the same and names the item; a call id b
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from couchvoice.core import server_events as server
 from tests.core import talk
 
+USAGE = {"input_tokens": 2, "output_tokens": 3}
 numbers = st.integers(1, 8)
 users = numbers.map("u{}".format)
 responses = numbers.map("r{}".format)
@@ -49,6 +52,14 @@ def user_events(draw: st.DrawFn) -> list[server.ServerEvent]:
 
 
 @st.composite
+def session_events(draw: st.DrawFn) -> list[server.ServerEvent]:
+    """What the server says of the session config, whether or not somebody asked."""
+    detection = draw(st.sampled_from([None, {"type": "server_vad"}, {"type": "semantic_vad"}]))
+    told: dict[str, Any] = {"audio": {"input": {"turn_detection": detection}}}
+    return [server.SessionUpdated(session=draw(st.sampled_from([{}, told])))]
+
+
+@st.composite
 def response_events(draw: st.DrawFn) -> list[server.ServerEvent]:
     response_id = draw(responses)
     item = draw(output_items(response_id))
@@ -57,6 +68,9 @@ def response_events(draw: st.DrawFn) -> list[server.ServerEvent]:
         talk.created(response_id),
         talk.done(response_id, draw(statuses), draw(st.none() | st.just([item]))),
         talk.done(response_id, draw(statuses)),
+        server.ResponseDone(response=server.Response(id=response_id, status="completed", usage=USAGE)),
+        server.TextDelta(response_id=response_id, delta="wrote "),
+        server.TextDone(response_id=response_id, text="wrote"),
         server.OutputItemAdded(response_id=response_id, item=item),
         talk.call_done(response_id, item, draw(numbers)),
         server.ItemAdded(item=item, previous_item_id=draw(users)),

@@ -9,11 +9,14 @@ import pytest
 from couchvoice.core.client_events import (
     ClientEvent,
     FunctionCallOutput,
+    InputClear,
+    InputCommit,
     InputText,
     ItemCreate,
     OutputBufferClear,
     ResponseCancel,
     ResponseCreate,
+    SessionUpdate,
     UserMessage,
     encode_client_event,
     encode_output,
@@ -28,6 +31,16 @@ from couchvoice.core.ids import Ids
         (ResponseCreate("e"), {"type": "response.create", "event_id": "e"}),
         (ResponseCancel("e"), {"type": "response.cancel", "event_id": "e"}),
         (OutputBufferClear("e"), {"type": "output_audio_buffer.clear", "event_id": "e"}),
+        (InputCommit("e"), {"type": "input_audio_buffer.commit", "event_id": "e"}),
+        (InputClear("e"), {"type": "input_audio_buffer.clear", "event_id": "e"}),
+        (
+            SessionUpdate("e", {"type": "realtime", "audio": {"input": {"turn_detection": None}}}),
+            {
+                "type": "session.update",
+                "event_id": "e",
+                "session": {"type": "realtime", "audio": {"input": {"turn_detection": None}}},
+            },
+        ),
         (
             ItemCreate("e", UserMessage("i", (InputText("Grüße"),))),
             {

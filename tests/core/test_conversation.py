@@ -6,8 +6,10 @@ import pytest
 
 from couchvoice.core import server_events as server
 from couchvoice.core.client_events import InputText, ItemCreate, UserMessage
-from couchvoice.core.conversation import ALREADY_ACTIVE, BENIGN_ERRORS, FATAL_ERRORS, Conversation
+from couchvoice.core.conversation import Conversation
 from couchvoice.core.effects import EndSession, SendEvent
+from couchvoice.core.error_codes import ALREADY_ACTIVE, BENIGN, FATAL
+from couchvoice.core.ids import Ids
 from couchvoice.core.notices import Problem, UserTranscript
 from couchvoice.core.responses import REQUEST_TIMEOUT, RETRY_DELAY
 from couchvoice.core.session import Session
@@ -110,13 +112,13 @@ def test_speech_is_answered_without_our_asking(session: Session) -> None:
 
 
 @pytest.mark.row("E5", "E9")
-@pytest.mark.parametrize("code", sorted(BENIGN_ERRORS))
+@pytest.mark.parametrize("code", sorted(BENIGN))
 def test_a_lost_race_is_not_shown(session: Session, code: str) -> None:
     assert feed(session, error(code), error(code, "event_of_nobody")) == []
 
 
 @pytest.mark.row("E9")
-@pytest.mark.parametrize("code", sorted(FATAL_ERRORS))
+@pytest.mark.parametrize("code", sorted(FATAL))
 def test_an_error_after_which_nothing_is_served_ends_the_session(session: Session, code: str) -> None:
     assert feed(session, error(code, message="over")) == [EndSession(code, "over")]
 
@@ -233,7 +235,7 @@ def test_every_event_twice_leads_to_one_of_each(session: Session) -> None:
 
 
 def test_an_event_without_a_case_of_its_own_is_a_bug_and_not_ignored() -> None:
-    conversation = Conversation("s")
+    conversation = Conversation("s", Ids("s"), speaks_text=False)
     with pytest.raises(AssertionError):
         conversation.receive(object(), START)  # type: ignore[arg-type]
     with pytest.raises(AssertionError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,17 +21,19 @@ from hypothesis.stateful import (
 )
 
 from couchvoice.core import server_events as server
-from couchvoice.core.client_events import FunctionCallOutput, ItemCreate, ResponseCreate
-from couchvoice.core.conversation import ALREADY_ACTIVE
-from couchvoice.core.effects import CallTool, Effect, RecordTurn, SendEvent
-from couchvoice.core.notices import StateChanged
+from couchvoice.core.client_events import FunctionCallOutput, InputCommit, ItemCreate, ResponseCreate, SessionUpdate
+from couchvoice.core.effects import CallTool, Effect, RecordTurn, SendEvent, SpeakText, UpdateAnswered
+from couchvoice.core.error_codes import ALREADY_ACTIVE
+from couchvoice.core.notices import StateChanged, UsageChanged
 from couchvoice.core.responses import REQUEST_TIMEOUT
 from couchvoice.core.session import Session
+from couchvoice.core.session_update import Changes, modality_of, speed_of, turn_detection_of
 from couchvoice.core.state import LEGAL, TALK, SessionState
 from couchvoice.core.turn import FinishedTurn
 from couchvoice.core.turns import LAST_TRANSCRIPT_TIMEOUT, TRANSCRIPT_TIMEOUT
+from couchvoice.errors import InvalidState
 from tests.core import talk
-from tests.core.any_events import exchanges, response_events, responses, user_events, words_of
+from tests.core.any_events import USAGE, exchanges, response_events, responses, session_events, user_events, words_of
 
 EXAMPLES = int(os.environ.get("COUCHVOICE_EXAMPLES", "100"))  # more of them find rarer orders
 STEPS = 40
@@ -42,10 +45,12 @@ class AnyTalk(RuleBasedStateMachine):
 
     @initialize(
         detection=st.fixed_dictionaries({"interrupt_response": st.booleans(), "create_response": st.booleans()})
+        | st.none(),
+        speaks_text=st.booleans(),
     )
-    def begin(self, detection: dict[str, bool]) -> None:
+    def begin(self, detection: dict[str, bool] | None, *, speaks_text: bool) -> None:
         self.now = talk.START
-        self.session = Session("s")
+        self.session = Session("s", speaks_text=speaks_text)
         config = {"audio": {"input": {"turn_detection": detection}}}
         self.state = SessionState.IDLE
         self.closed_at: float | None = None
@@ -59,12 +64,16 @@ class AnyTalk(RuleBasedStateMachine):
         self.announced: dict[str, float] = {}
         self.failed: set[str] = set()
         self.owed: set[str] = set()  # final texts that must be recorded
+        self.update: str | None = None  # our session.update that is not answered
+        self.commits: dict[str, float] = {}  # our commits that are not answered
+        self.spoken_here: set[str] = set()
+        self.used: set[str] = set()  # responses that told what they used
         self.do(self.session.start)
         self.do(lambda: self.session.opened(self.now, config))
 
     # What may happen
 
-    @rule(events=user_events() | response_events() | exchanges())
+    @rule(events=user_events() | response_events() | session_events() | exchanges())
     def events_come(self, events: list[server.ServerEvent]) -> None:
         for event in events:
             self.note(event)
@@ -116,6 +125,34 @@ class AnyTalk(RuleBasedStateMachine):
     def user_interrupts(self) -> None:
         self.do(lambda: self.session.interrupt(self.now))
 
+    @precondition(lambda self: self.session.state in TALK and self.update is None)
+    @rule(changes=st.sampled_from([speed_of(0.5), modality_of("text"), turn_detection_of(None)]))
+    def session_is_changed(self, changes: Changes) -> None:
+        self.do(lambda: self.session.update(changes, self.now))
+        assert self.update is not None
+
+    @precondition(lambda self: self.session.state in TALK)
+    @rule(kind=st.sampled_from(["press", "release"]))
+    def button_is_used(self, kind: str) -> None:
+        if kind == "release":
+            self.do(lambda: self.session.end_speaking(self.now))
+        elif self.detects:
+            with pytest.raises(InvalidState):
+                self.session.begin_speaking(self.now)
+        else:
+            self.do(lambda: self.session.begin_speaking(self.now))
+            assert self.session.hears_user
+
+    @property
+    def detects(self) -> bool:
+        return self.session._conversation._detection.detects
+
+    @precondition(lambda self: self.commits or self.update)
+    @rule(data=st.data(), code=st.sampled_from(["input_audio_buffer_commit_empty", "invalid_value"]))
+    def what_we_sent_is_refused(self, data: st.DataObject, code: str) -> None:
+        event_id = data.draw(st.sampled_from([*self.commits, *filter(None, [self.update])]))
+        self.events_come([talk.error(code, event_id)])
+
     @rule(audible=st.booleans())
     def playback_changes(self, *, audible: bool) -> None:
         self.do(lambda: self.session.playback_changed(self.now, audible=audible))
@@ -148,6 +185,7 @@ class AnyTalk(RuleBasedStateMachine):
         for item_id in self.announced:
             assert recorded.count(words_of(item_id)) <= 1
         self.do(self.session.ended)
+        assert self.update is None, "never answered"
         self.events_come([talk.transcript("u1", "x"), *talk.said("u9", "x"), *talk.answered("r9", "x")])
         self.do(lambda: self.session.handle_timeout(self.now + 100))
 
@@ -187,6 +225,16 @@ class AnyTalk(RuleBasedStateMachine):
                     assert not silent
                     assert not over
                     self.check_sent(event)
+                case UpdateAnswered():
+                    assert self.update is not None, "answered twice"
+                    self.update = None
+                case SpeakText(response_id=response_id):
+                    assert not silent
+                    assert response_id not in self.spoken_here
+                    self.spoken_here.add(response_id)
+                case UsageChanged(usage):
+                    assert usage.responses == len(self.used)
+                    assert usage.input_tokens == USAGE["input_tokens"] * len(self.used)
                 case _:
                     pass
 
@@ -195,12 +243,18 @@ class AnyTalk(RuleBasedStateMachine):
             case ResponseCreate(event_id):
                 assert self.asked is None, "asked twice"
                 assert not self.known or self.known[-1] in self.ended, "asked while one runs"
+                assert self.detects or not self.session.hears_user, "asked while a press lasts"
                 self.asked, self.asked_at = event_id, self.now
             case ItemCreate(item=FunctionCallOutput(call_id=call_id)):
                 assert self.ran[call_id]
                 assert call_id not in self.answered
                 assert call_id.partition("-")[0] in self.ended
                 self.answered.append(call_id)
+            case SessionUpdate(event_id=event_id):
+                assert self.update is None
+                self.update = event_id
+            case InputCommit(event_id=event_id):
+                self.commits[event_id] = self.now
             case _:
                 pass
 
@@ -226,6 +280,8 @@ class AnyTalk(RuleBasedStateMachine):
                 pass
         if isinstance(event, server.ResponseDone) and self.state in TALK:
             self.ended.add(event.response.id)
+        if isinstance(event, server.ResponseDone) and event.response.usage and self.state is not SessionState.ENDED:
+            self.used.add(event.response.id)
         self.note_words(event)
 
     def note_response(self, response_id: str) -> None:

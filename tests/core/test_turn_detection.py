@@ -19,8 +19,8 @@ def ga(detection: object) -> dict[str, Any]:
         (ga({"type": "server_vad"}), TurnDetection(interrupts=True, answers=True)),
         (ga({"type": "semantic_vad", "interrupt_response": False}), TurnDetection(interrupts=False, answers=True)),
         (ga({"type": "server_vad", "create_response": False}), TurnDetection(interrupts=True, answers=False)),
-        (ga(None), TurnDetection(interrupts=False, answers=False)),
-        ({"turn_detection": None}, TurnDetection(interrupts=False, answers=False)),
+        (ga(None), TurnDetection(detects=False, interrupts=False, answers=False)),
+        ({"turn_detection": None}, TurnDetection(detects=False, interrupts=False, answers=False)),
         ({"turn_detection": {"create_response": False}, "audio": {}}, TurnDetection(interrupts=True, answers=False)),
     ],
 )

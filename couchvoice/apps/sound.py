@@ -1,0 +1,73 @@
+"""The sound of a talk: which microphone and which loudspeaker it gets, or which files in their place.
+
+Law: a device is asked for only when the talk needs one; a talk that nobody hears runs where there is none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from importlib import resources
+from pathlib import Path
+
+from couchvoice.apps.screen import Screen
+from couchvoice.apps.talk_options import TalkOptions
+from couchvoice.audio.devices import Microphone, Speaker, find_input, find_output
+from couchvoice.audio.sink import NullSink, Sink
+from couchvoice.audio.source import SilentSource, Source
+from couchvoice.audio.wav import WavSink, WavSource
+from couchvoice.errors import AudioDeviceError, ConfigError
+
+DEMO_WAV = "first-talk.wav"
+
+_WAV_SUFFIX = ".wav"
+_FILE_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,4}", re.IGNORECASE)  # not the end of "Speaker 2.0"
+_NO_OUTPUT = "none"
+
+
+def wav_of(options: TalkOptions, stack: contextlib.ExitStack | contextlib.AsyncExitStack) -> Path | None:
+    """The WAV that is the microphone, if one is."""
+    if options.demo:
+        if options.input is not None:
+            raise ConfigError("--demo is its own input: leave out --input")
+        return stack.enter_context(resources.as_file(resources.files("couchvoice.apps") / DEMO_WAV))
+    if options.input is None:
+        return None
+    path = Path(options.input)
+    # os.path: a device's name may be no possible name of a file.
+    return path if path.suffix.lower() == _WAV_SUFFIX or os.path.exists(path) else None
+
+
+def source_of(options: TalkOptions, wav: Path | None) -> Source:
+    if wav is not None:
+        return WavSource(wav)
+    if options.is_typed:
+        return SilentSource()
+    find_input(options.input)
+    return Microphone(options.input)
+
+
+def sink_of(options: TalkOptions, wav: Path | None, screen: Screen) -> Sink:
+    if options.output == _NO_OUTPUT or options.is_silent:
+        return NullSink()
+    if options.output is not None and Path(options.output).suffix.lower() == _WAV_SUFFIX:
+        if wav is not None and Path(options.output).resolve() == wav.resolve():
+            raise ConfigError(f"{wav} is the input: choose another file for --output")
+        return WavSink(options.output)
+    try:
+        find_output(options.output)
+    except AudioDeviceError as exc:
+        # Not before: a device's name may hold a slash or a dot.
+        if options.output is not None and _is_path(options.output):
+            raise ConfigError(f"--output {options.output}: only .wav files are written") from exc
+        # A WAV talk needs no loudspeaker; who named one, or speaks, does.
+        if options.output is not None or wav is None:
+            raise
+        screen.show_hint(f"no sound will be heard ({exc}); --output FILE.wav keeps it")
+        return NullSink()
+    return Speaker(options.output)
+
+
+def _is_path(name: str) -> bool:
+    return bool(_FILE_SUFFIX.fullmatch(Path(name).suffix) or os.path.dirname(name) or os.path.exists(name))

@@ -1,0 +1,63 @@
+"""The ways of one talk to its two ends: HTTP to the backend, and the transport to the provider.
+
+Law: whatever is opened here is closed by ``close``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiortc import RTCIceServer
+
+from couchvoice.audio.frames import AudioFrame
+from couchvoice.client.backend import HttpBackend
+from couchvoice.client.client import Client
+from couchvoice.client.endpoints import Endpoints
+from couchvoice.contract import SessionReply, SessionRequest
+from couchvoice.private import Private
+from couchvoice.transports.http import HttpClient
+from couchvoice.transports.transport import Transport
+from couchvoice.transports.webrtc import WebRTCTransport
+
+
+class Connections:
+    """``overhear`` gets every frame of the provider's sound, besides the client."""
+
+    def __init__(self, endpoints: Endpoints, *, overhear: Callable[[AudioFrame], None]) -> None:
+        self._endpoints = endpoints
+        self._overhear = overhear
+        self._http: list[HttpClient] = []
+
+    def backend(self, request: SessionRequest) -> HttpBackend:
+        """Raises ConfigError for a URL that is not safe."""
+        ends = self._endpoints
+        http = self._open_http(ends.backend_url, ends.backend_app)
+        return HttpBackend(ends.backend_url, request, http=http, token=ends.token)
+
+    def transport(self, reply: SessionReply, client: Client) -> Transport:
+        """Raises ConfigError when nobody said where the provider is."""
+        calls_url = self._endpoints.calls_url(reply)
+
+        def hear(frame: AudioFrame) -> None:
+            client.hear(frame)
+            self._overhear(frame)
+
+        return WebRTCTransport(
+            calls_url,
+            Private(reply.client_secret),
+            http=self._open_http(calls_url, self._endpoints.realtime_app),
+            read=client.read_frame,
+            on_frame=hear,
+            on_gap=client.conceal,
+            ice_servers=[RTCIceServer(**server.model_dump()) for server in reply.ice_servers],
+        )
+
+    async def close(self) -> None:
+        for http in self._http:
+            await http.close()
+
+    def _open_http(self, url: str, app: Any) -> HttpClient:
+        http = HttpClient(url, app=app)
+        self._http.append(http)
+        return http

@@ -1,0 +1,51 @@
+"""What the transport hears of the user: the source, silence in its place, or nothing more.
+
+Law: while the user's words are not meant for the assistant (push-to-talk, and the button is up) true silence leaves
+this machine, whatever the microphone hears; the source is read all the same, for its time goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from couchvoice.audio.frames import AudioFrame, silence
+from couchvoice.audio.source import Source
+from couchvoice.errors import AudioDeviceError, CouchvoiceError
+
+log = logging.getLogger("couchvoice.client")
+
+
+class MicrophoneFeed:
+    """``is_meant`` tells whether what is heard now may leave; ``fail`` is told when the source breaks."""
+
+    def __init__(
+        self, source: Source, *, is_meant: Callable[[], bool], fail: Callable[[CouchvoiceError], None]
+    ) -> None:
+        self._source = source
+        self._is_meant = is_meant
+        self._fail = fail
+        self._silent = False
+
+    async def open(self) -> None:
+        """Raises AudioDeviceError or ConfigError."""
+        await self._source.open()
+
+    async def read(self) -> AudioFrame:
+        if self._silent:
+            await asyncio.Event().wait()  # until the transport lets go of its track
+        try:
+            frame = await self._source.read()
+        except Exception as exc:
+            # One item of a serving loop: aiortc would end its track without a word.
+            log.exception("x the microphone failed")
+            self._fail(exc if isinstance(exc, CouchvoiceError) else AudioDeviceError(f"the microphone failed: {exc}"))
+            self._silent = True
+            return await self.read()
+        return frame if self._is_meant() else AudioFrame(silence(frame.samples.size), frame.rate)
+
+    async def close(self) -> None:
+        """Nothing more leaves from here on. Idempotent."""
+        self._silent = True
+        await self._source.close()
