@@ -9,6 +9,7 @@ import wave
 from pathlib import Path
 
 import pytest
+import typer.core
 import typer.main
 
 from couchvoice.apps.cli import app
@@ -16,6 +17,7 @@ from couchvoice.audio.devices import _NO_PORTAUDIO as NO_PORTAUDIO
 from couchvoice.contract import VOICES
 from couchvoice.core.state import SessionState
 from couchvoice.errors import ConnectTimeout, SdpExchangeError, Unavailable
+from couchvoice.local.faults import Faults
 from couchvoice.settings import _ENVIRONMENT
 from couchvoice.transports.webrtc import CONNECT_TIMEOUT
 
@@ -51,7 +53,7 @@ async def test_the_first_command_holds_the_talk_that_the_readme_shows(tmp_path):
 
 
 def _without_figures(text: str) -> list[str]:
-    return [re.sub(r"\d+ ms", "N ms", line) for line in text.strip().splitlines()]
+    return [re.sub(r"\d+ (ms|tokens|out)", r"N \1", line) for line in text.strip().splitlines()]
 
 
 def test_the_second_command_is_the_one_of_ci():
@@ -61,9 +63,28 @@ def test_the_second_command_is_the_one_of_ci():
 
 
 def test_the_table_of_talk_names_each_option_and_no_other():
-    documented = set(re.findall(r"^\| `(--[a-z-]+)", README, re.MULTILINE))
     talk = typer.main.get_command(app).commands["talk"]
-    assert documented == {option for parameter in talk.params for option in parameter.opts} - {"--help"}
+    assert options_in_table_of("talk") == options_of(talk)
+
+
+def test_the_table_of_the_realtime_server_names_each_option_and_no_other():
+    serve = typer.main.get_command(app).commands["serve"].commands["realtime"]
+    assert options_in_table_of("serve realtime") == options_of(serve)
+
+
+def options_in_table_of(command: str) -> set[str]:
+    table = README.partition(f"| Option of `{command}` |")[2].partition("\n\n")[0]
+    return {option for row in table.splitlines() for option in re.findall(r"`(--[a-z-]+)", row.partition(" | ")[0])}
+
+
+def options_of(command: typer.core.TyperCommand) -> set[str]:
+    return {option for parameter in command.params for option in parameter.opts} - {"--help"}
+
+
+def test_the_table_of_faults_names_each_fault_and_no_other():
+    table = README.partition("| Fault |")[2].partition("\n\n")[0]
+    documented = {fault for row in table.splitlines() for fault in re.findall(r"`([a-z_]+)`", row.partition(" | ")[0])}
+    assert documented == set(Faults.__struct_fields__)
 
 
 def test_the_table_of_settings_names_each_variable_and_no_other():
