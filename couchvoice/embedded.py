@@ -17,7 +17,7 @@ from couchvoice.private import Private
 from couchvoice.settings import REALTIME_BASE_URLS, Settings
 
 if TYPE_CHECKING:
-    from couchvoice.local.app import RealtimeApp
+    from couchvoice.local.http.app import RealtimeApp
 
 __all__ = [
     "BACKEND_URL",
@@ -80,8 +80,8 @@ async def running_realtime_app(
     engines: EngineOptions | None = None, server: ServerOptions | None = None
 ) -> AsyncIterator[RealtimeApp]:
     """The local Realtime server as an application with a lifespan, and its engines. Raises ConfigError."""
-    from couchvoice.local.app import RealtimeApp
-    from couchvoice.local.choose_engines import running_engines
+    from couchvoice.local.engines.choose_engines import running_engines
+    from couchvoice.local.http.app import RealtimeApp
 
     async with running_engines(engines or EngineOptions()) as parts:
         yield RealtimeApp(parts, server)
@@ -89,7 +89,7 @@ async def running_realtime_app(
 
 def new_voice() -> Any:
     """What can speak on this machine: ``await voice.speak(text, voice=NAME)`` is an AudioFrame."""
-    from couchvoice.local.voice import choose_voice
+    from couchvoice.local.engines.voice import choose_voice
 
     return choose_voice()
 

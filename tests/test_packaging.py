@@ -16,7 +16,7 @@ DATA = (
     "couchvoice/apps/first-talk.txt",
     "couchvoice/backend/crisis_resources.yaml",
     "couchvoice/backend/migrations/env.py",
-    "couchvoice/local/replies.yaml",
+    "couchvoice/local/engines/replies.yaml",
     "couchvoice/py.typed",
 )
 

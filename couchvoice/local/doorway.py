@@ -12,11 +12,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from couchvoice.local.bad_event import BadEvent, read_object
-from couchvoice.local.beta import from_beta, to_beta
-from couchvoice.local.event_faults import Event, EventFaults
-from couchvoice.local.faults import NONE
+from couchvoice.local.faults.event_faults import Event, EventFaults
+from couchvoice.local.faults.faults import NONE
 from couchvoice.local.manners import Manners
+from couchvoice.local.protocol.bad_event import BadEvent, read_object
+from couchvoice.local.protocol.beta import from_beta, to_beta
 
 
 class Doorway:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from couchvoice.local.faults import NONE, Faults
+from couchvoice.local.faults.faults import NONE, Faults
 from couchvoice.local.server_options import CONNECT_TIMEOUT, SESSION_LIMIT
 
 

@@ -19,15 +19,15 @@ from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection, RTCSessi
 from aiortc.exceptions import InvalidAccessError
 
 from couchvoice.audio.frames import AudioFrame
-from couchvoice.local.client_event import InputAppend
-from couchvoice.local.dialogue import Dialogue
 from couchvoice.local.engines import Engines
 from couchvoice.local.event_channel import EventChannel
 from couchvoice.local.manners import Manners
 from couchvoice.local.mouth import Mouth
-from couchvoice.local.orders import Order, Speak
 from couchvoice.local.performer import Performer, sound_ms
-from couchvoice.local.session_object import SessionObject
+from couchvoice.local.protocol.client_event import InputAppend
+from couchvoice.local.protocol.dialogue import Dialogue
+from couchvoice.local.protocol.orders import Order, Speak
+from couchvoice.local.protocol.session_object import SessionObject
 from couchvoice.local.strict_lite import answer_only_nominations
 from couchvoice.transports.peer import (
     DATA_CHANNEL_LABEL,

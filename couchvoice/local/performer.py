@@ -20,13 +20,13 @@ from typing import Any, Protocol, assert_never
 
 from couchvoice.audio.frames import SAMPLE_RATE, AudioFrame, silence
 from couchvoice.local.detector import SpeechStarted, SpeechStopped
-from couchvoice.local.dialogue import Dialogue
 from couchvoice.local.doorway import Doorway
 from couchvoice.local.ear import Ear
-from couchvoice.local.engine_failed import EngineFailed
 from couchvoice.local.engines import Engines
+from couchvoice.local.engines.engine_failed import EngineFailed
 from couchvoice.local.manners import Manners
-from couchvoice.local.orders import (
+from couchvoice.local.protocol.dialogue import Dialogue
+from couchvoice.local.protocol.orders import (
     ClearInput,
     Detect,
     DetectNothing,

@@ -17,13 +17,13 @@ from typing import Any
 from starlette.websockets import WebSocket
 
 from couchvoice.audio.frames import AudioFrame
-from couchvoice.local.client_event import OutputClear
-from couchvoice.local.dialogue import Dialogue
 from couchvoice.local.engines import Engines
 from couchvoice.local.manners import Manners
-from couchvoice.local.orders import Order, Speak
 from couchvoice.local.performer import Performer, sound_ms
-from couchvoice.local.session_object import SessionObject
+from couchvoice.local.protocol.client_event import OutputClear
+from couchvoice.local.protocol.dialogue import Dialogue
+from couchvoice.local.protocol.orders import Order, Speak
+from couchvoice.local.protocol.session_object import SessionObject
 from couchvoice.local.socket_line import SocketLine
 from couchvoice.local.wire_audio import chunks_for_wire
 

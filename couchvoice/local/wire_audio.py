@@ -10,7 +10,7 @@ import binascii
 
 from couchvoice.audio.frames import AudioFrame, InvalidAudio, base64_from_pcm16, pcm16_from_base64
 from couchvoice.local import g711
-from couchvoice.local.bad_event import BadEvent
+from couchvoice.local.protocol.bad_event import BadEvent
 from couchvoice.local.resample import resample
 
 MAX_APPEND = 15 * 1024 * 1024  # characters; OpenAI: at most 15 MiB in each event

@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
 from couchvoice.audio.pacing import Pace
-from couchvoice.local.app import RealtimeApp
 from couchvoice.local.engines import Engines
-from couchvoice.local.hearing import choose_recognizer
-from couchvoice.local.recordings import Recording, load_recordings
-from couchvoice.local.replies import Rules
+from couchvoice.local.engines.hearing import choose_recognizer
+from couchvoice.local.engines.recordings import Recording, load_recordings
+from couchvoice.local.engines.replies import Rules
+from couchvoice.local.engines.voice import Tone
+from couchvoice.local.http.app import RealtimeApp
 from couchvoice.local.resample import resample
 from couchvoice.local.server_options import ServerOptions
-from couchvoice.local.voice import Tone
 from couchvoice.transports.peer import DATA_CHANNEL_LABEL, prepare_to_gather
 from tests.local.speech import FIXTURES
 from tests.local.staged import TRANSCRIBES

@@ -10,8 +10,8 @@ from typing import Any
 
 import uvicorn
 
-from couchvoice.local.app import RealtimeApp
 from couchvoice.local.engines import Engines
+from couchvoice.local.http.app import RealtimeApp
 from couchvoice.local.server_options import ServerOptions
 from tests.local.caller import engines
 from tests.patience import until

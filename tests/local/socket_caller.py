@@ -13,7 +13,7 @@ import websockets
 from numpy.typing import NDArray
 
 from couchvoice.audio.frames import AudioFrame, base64_from_pcm16, silence
-from couchvoice.local.recordings import Recording
+from couchvoice.local.engines.recordings import Recording
 from couchvoice.local.resample import resample
 from tests.local.caller import KEY, WAIT
 from tests.local.wire import WEBSOCKET_LACKS, Event, SessionJudge

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
 from couchvoice.local.detector import SpeechDetector, SpeechStarted, SpeechStopped
+from couchvoice.local.engines.voice import Tone, choose_voice
 from couchvoice.local.resample import RATE, resample
-from couchvoice.local.voice import Tone, choose_voice
 from tests.requirements import require
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

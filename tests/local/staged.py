@@ -10,11 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from couchvoice.local.client_event import InputAppend, OutputClear
-from couchvoice.local.dialogue import Dialogue
-from couchvoice.local.orders import Emit, Hush, Order, Speak, Think, Transcribe
-from couchvoice.local.reply import Call, Part, Say, ToolResult
-from couchvoice.local.session_object import SessionObject
+from couchvoice.local.engines.reply import Call, Part, Say, ToolResult
+from couchvoice.local.protocol.client_event import InputAppend, OutputClear
+from couchvoice.local.protocol.dialogue import Dialogue
+from couchvoice.local.protocol.orders import Emit, Hush, Order, Speak, Think, Transcribe
+from couchvoice.local.protocol.session_object import SessionObject
 from couchvoice.local.wire_audio import CHUNK_MS
 from tests.local.wire import WEBRTC_LACKS, WEBSOCKET_LACKS, Event, SessionJudge
 

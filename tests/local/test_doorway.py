@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from couchvoice.local.doorway import Doorway
-from couchvoice.local.faults import parse_faults
+from couchvoice.local.faults.faults import parse_faults
 from couchvoice.local.manners import Manners
 from tests.patience import until
 

@@ -7,7 +7,7 @@ import pytest
 from couchvoice.audio.frames import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
 from couchvoice.local.detector import SpeechStarted, SpeechStopped
 from couchvoice.local.ear import MAX_GAP_MS, Ear
-from couchvoice.local.recordings import KnownRecordings
+from couchvoice.local.engines.recordings import KnownRecordings
 from couchvoice.local.resample import resample
 from tests.local.caller import known
 from tests.local.speech import Samples

@@ -13,7 +13,7 @@ import aioice.ice
 import pytest
 
 from couchvoice.audio.frames import AudioFrame
-from couchvoice.local.heard import Heard
+from couchvoice.local.engines.heard import Heard
 from tests.leftovers import nothing_left
 from tests.local.caller import KEY, Caller, calling, engines, known, minted, served
 from tests.local.staged import TRANSCRIBES

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from couchvoice.local.engines import Engines
-from couchvoice.local.hearing import choose_recognizer
-from couchvoice.local.replies import Rules
-from couchvoice.local.voice import Tone
+from couchvoice.local.engines.hearing import choose_recognizer
+from couchvoice.local.engines.replies import Rules
+from couchvoice.local.engines.voice import Tone
 from tests.local.caller import known
 from tests.local.serving import listening
 from tests.local.socket_caller import SocketCaller, conversing

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from couchvoice.local.client_event import InputAppend, OutputClear
+from couchvoice.local.protocol.client_event import InputAppend, OutputClear
 from tests.local.staged import MEMORY, STORY, Stage
 from tests.local.wire import WEBRTC_LACKS, WEBSOCKET_LACKS, Event, check_session, validate
 

@@ -1,0 +1,1 @@
+"""The paths of the local server: who may come, and what is open."""

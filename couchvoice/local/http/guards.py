@@ -1,0 +1,107 @@
+"""Who may call from where: browser pages by their origin, and anybody by the name under which the server is called.
+
+    page of another site, over HTTP        its browser is not told that it may (CORS)
+    page of another site, over WebSocket   403: browsers do not ask first, so the server must look
+    a name that is not ours (Host)         421: a page may point its own name at this machine (DNS rebinding)
+
+Not who they are: that is reception.py. Law: origins and names are compared whole; credentials are never asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from http import HTTPStatus
+
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from couchvoice.errors import ConfigError
+from couchvoice.local.http.refusals import Refused, refusal
+
+ANY = "*"
+
+_LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
+_HOST = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://" + _HOST.pattern)
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_METHODS = ("GET", "POST", "DELETE")
+_EXPOSED = ("Location", "Retry-After")
+
+
+def guards(*, origins: Sequence[str], hosts: Sequence[str]) -> list[Middleware]:
+    """From the outermost to the innermost. ``hosts`` empty: any. Raises ConfigError."""
+    allowed = frozenset(checked_origin(origin) for origin in origins)
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=allowed,
+        allow_origin_regex=_LOOPBACK_ORIGIN,
+        allow_methods=_METHODS,
+        allow_headers=[ANY],  # SDKs send some of their own; whose page may call is decided by its origin
+        allow_private_network=True,
+        expose_headers=_EXPOSED,
+    )
+    names = frozenset(_checked_host(host) for host in hosts)
+    return [Middleware(_HostGuard, names=names), cors, Middleware(_SocketGuard, origins=allowed)]
+
+
+def checked_origin(text: str) -> str:
+    """As browsers write it. Raises ConfigError."""
+    origin = text.strip().lower()
+    if origin == ANY:
+        return origin
+    if not _ORIGIN.fullmatch(origin):
+        raise ConfigError(
+            f'"{text}" is no origin: write scheme://host or scheme://host:port without a path, or * for any'
+        )
+    return origin.removesuffix(_DEFAULT_PORTS.get(origin.partition("://")[0], ""))
+
+
+class _HostGuard:
+    def __init__(self, app: ASGIApp, *, names: Collection[str]) -> None:
+        self._app = app
+        self._names = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._names and scope["type"] != "lifespan":
+            hosts = Headers(scope=scope).getlist("host")
+            if len(hosts) != 1 or _bare(hosts[0]) not in self._names:
+                message = "The server is not called by this name: see --allow-host."
+                refused = Refused(HTTPStatus.MISDIRECTED_REQUEST, "unknown_host", message)
+                await refusal(refused)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class _SocketGuard:
+    def __init__(self, app: ASGIApp, *, origins: Collection[str]) -> None:
+        self._app = app
+        self._origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # No origin: no browser, which always tells.
+        origins = Headers(scope=scope).getlist("origin") if scope["type"] == "websocket" else []
+        if all(map(self._allows, origins)):
+            await self._app(scope, receive, send)
+            return
+        message = "Pages of this origin may not connect: see --allow-origin."
+        await refusal(Refused(HTTPStatus.FORBIDDEN, "origin_not_allowed", message))(scope, receive, send)
+
+    def _allows(self, origin: str) -> bool:
+        return ANY in self._origins or origin in self._origins or bool(re.fullmatch(_LOOPBACK_ORIGIN, origin))
+
+
+def _bare(host: str) -> str | None:
+    """Without the port; None when it is no host."""
+    found = _HOST.fullmatch(host.strip().lower())
+    return found["name"].strip("[]") if found else None
+
+
+def _checked_host(text: str) -> str:
+    """Raises ConfigError."""
+    name = _bare(f"[{text}]" if text.count(":") > 1 and "[" not in text else text)
+    if name is None:
+        raise ConfigError(f'"{text}" is no host: write a name such as kiosk.local, or an address')
+    return name
