@@ -17,7 +17,7 @@ from couchvoice.audio.devices import _NO_PORTAUDIO as NO_PORTAUDIO
 from couchvoice.contract import VOICES
 from couchvoice.core.state import SessionState
 from couchvoice.errors import ConnectTimeout, SdpExchangeError, Unavailable
-from couchvoice.local.faults import Faults
+from couchvoice.local.faults.faults import Faults
 from couchvoice.settings import _ENVIRONMENT
 from couchvoice.transports.webrtc import CONNECT_TIMEOUT
 

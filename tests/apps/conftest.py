@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from couchvoice.local.recordings import load_recordings
+from couchvoice.local.engines.recordings import load_recordings
 from tests.apps.command import PROGRAM, ROOT
 from tests.audio.tones import wav_bytes
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from couchvoice.contract import CONFIG_PATH, VOICES
-from couchvoice.local.session_object import SessionObject
+from couchvoice.local.protocol.session_object import SessionObject
 from couchvoice.settings import SessionSettings
 from tests.backend.ends import BackendEnd, error_code, running_backend
 

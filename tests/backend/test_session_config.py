@@ -10,7 +10,7 @@ import pytest
 from openai.types.realtime import RealtimeSessionCreateRequest
 from pydantic import BaseModel
 
-from couchvoice.local.session_object import SessionObject
+from couchvoice.local.protocol.session_object import SessionObject
 from couchvoice.settings import SessionSettings
 from tests.backend.ends import running_backend
 

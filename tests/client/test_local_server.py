@@ -20,7 +20,7 @@ from couchvoice.core.notices import AssistantTranscript, Notice, StateChanged, T
 from couchvoice.core.state import SessionState
 from couchvoice.embedded import embedded_ends, new_voice
 from couchvoice.errors import UpdateRefused
-from couchvoice.local.recordings import load_recordings
+from couchvoice.local.engines.recordings import load_recordings
 from couchvoice.settings import load_settings
 from tests.audio.tones import wav_bytes
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from couchvoice.audio.frames import AudioFrame, silence
-from couchvoice.local.recordings import Recording
+from couchvoice.local.engines.recordings import Recording
 from couchvoice.local.resample import resample
 from tests.apps.command import ROOT, Command, started
 from tests.audio.tones import wav_bytes

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from couchvoice.local.recordings import load_recordings
+from couchvoice.local.engines.recordings import load_recordings
 from tests.audio.pulse import ROOT, SoundSystem, sound_system
 from tests.audio.tones import wav_bytes
 
