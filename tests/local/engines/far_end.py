@@ -174,11 +174,12 @@ async def broken_off(_: Request) -> Response:
     return StreamingResponse(body(), media_type="application/json")
 
 
+NEVER = "never answers"
 FAILURES: dict[str, tuple[Answer, str]] = {
     "refuses": (refusing, "it answered 429"),
     "breaks": (breaking, "it answered 500"),
     "redirects": (redirecting, "it answered 307"),
-    "never answers": (silent, "no answer in time"),
+    NEVER: (silent, "no answer in time"),
     "answers at length": (huge, "its answer is larger than"),
     "breaks off": (broken_off, "the connection broke"),
     "answers nonsense": (babbling, "its (answer|sound) is"),

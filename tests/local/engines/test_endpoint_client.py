@@ -12,9 +12,10 @@ from couchvoice.local.engine_options import Endpoint
 from couchvoice.local.engines.endpoint_client import EndpointClient
 from couchvoice.local.engines.engine_failed import EngineFailed
 from couchvoice.private import Private
-from tests.local.engines.far_end import FAILURES, KEY, far_end
+from tests.local.engines.far_end import FAILURES, KEY, NEVER, far_end
 
 QUIET = 0.3  # seconds
+PATIENT = 5.0  # seconds, for a busy machine
 
 
 @pytest.mark.row("C14")
@@ -60,7 +61,7 @@ async def test_whatever_goes_wrong_is_told_with_the_host_and_no_words(failure: s
     instead, reason = FAILURES[failure]
     async with far_end() as end:
         end.instead = instead
-        client = EndpointClient(end.endpoint, quiet=QUIET)
+        client = EndpointClient(end.endpoint, quiet=QUIET if failure == NEVER else PATIENT)
         try:
             for asking in (
                 client.post_for_object("chat/completions", json={}),
@@ -77,7 +78,7 @@ async def test_whatever_goes_wrong_is_told_with_the_host_and_no_words(failure: s
 async def test_where_nobody_listens_there_is_no_connection() -> None:
     async with far_end() as end:
         endpoint = end.endpoint
-    client = EndpointClient(endpoint, quiet=QUIET)
+    client = EndpointClient(endpoint, quiet=PATIENT)
     with pytest.raises(EngineFailed, match="no connection"):
         await client.post("audio/speech", json={})
     await client.close()

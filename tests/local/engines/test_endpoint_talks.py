@@ -15,7 +15,7 @@ from couchvoice.local.engine_options import Endpoint, EngineOptions
 from couchvoice.local.engines import chat_endpoint, speech_endpoint, transcription_endpoint
 from couchvoice.local.engines.choose_engines import running_engines
 from tests.local.caller import known
-from tests.local.engines.far_end import FAILURES, FarEnd, far_end
+from tests.local.engines.far_end import FAILURES, NEVER, FarEnd, far_end
 from tests.local.serving import listening
 from tests.local.socket_caller import SocketCaller, conversing
 
@@ -82,9 +82,11 @@ async def test_a_talk_is_heard_answered_and_spoken_by_endpoints(far: FarEnd) -> 
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def impatient(monkeypatch: pytest.MonkeyPatch, failure: str) -> None:
+    """Nobody waits long for a server that never answers; the others have the time that a busy machine takes."""
     for engine in (chat_endpoint, speech_endpoint, transcription_endpoint):
-        monkeypatch.setattr(engine, "_QUIET", QUIET)
+        if failure == NEVER:
+            monkeypatch.setattr(engine, "_QUIET", QUIET)
 
 
 @pytest.mark.usefixtures("impatient")
