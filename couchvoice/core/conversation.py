@@ -29,6 +29,7 @@ from couchvoice.core.ids import Ids
 from couchvoice.core.notices import Problem, ToolActivity, UserTranscript
 from couchvoice.core.push_to_talk import Button, PushToTalk
 from couchvoice.core.responses import ResponseGate
+from couchvoice.core.transcription import tells_words
 from couchvoice.core.turn import Outcome
 from couchvoice.core.turn_detection import TurnDetection, read_turn_detection
 from couchvoice.core.turns import TurnLedger
@@ -83,6 +84,9 @@ class Conversation:
 
     def configure(self, config: Mapping[str, Any], now: float) -> list[Effect]:
         """The session config, or the part of it that has changed."""
+        told = tells_words(config)
+        if told is not None:
+            self._ledger.expect_words(told)
         before, self._detection = self._detection, read_turn_detection(config) or self._detection
         if self._detection.detects and not before.detects:
             self._push.abandon()

@@ -37,6 +37,10 @@ class TurnLedger:
         self._patience = TRANSCRIPT_TIMEOUT
         self._finished = False
 
+    def expect_words(self, told: bool) -> None:
+        """Whether transcripts of the user will come at all."""
+        self._patience = TRANSCRIPT_TIMEOUT if told else 0.0
+
     # What the user said
 
     def user_item(self, item_id: str, now: float, *, spoken: bool = True) -> None:
