@@ -20,7 +20,7 @@ TARGET_MS = 40  # ms buffered, or waited for, before playback starts
 LIMIT_MS = 2000  # ms; beyond, the oldest is dropped
 FADE_MS = 5  # ms of fade-out at a flush
 QUIET_MS = 600  # ms without audible sound until playback counts as quiet
-MAX_CONCEALED_MS = 1000  # ms of silence for one gap
+MAX_CONCEALED_MS = 200  # ms of silence for one gap: more would only delay what comes after it
 AUDIBLE_PEAK = 100  # of 32767, -50 dBFS: below it is the far end's idle noise
 
 _PER_MS = SAMPLE_RATE // 1000

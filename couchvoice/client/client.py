@@ -43,7 +43,7 @@ from couchvoice.core.effects import (
     UpdateAnswered,
 )
 from couchvoice.core.notices import Notice, Problem, StateChanged
-from couchvoice.core.server_events import Malformed, ServerEvent, parse_server_event
+from couchvoice.core.server_events import ServerEvent, parse_server_event
 from couchvoice.core.session import Session
 from couchvoice.core.session_update import Changes
 from couchvoice.core.state import TALK, SessionState
@@ -219,7 +219,8 @@ class Client:
         assert self._transport is not None  # _talk comes after _connect
         try:
             async for payload in self._transport.events():
-                event = parse_server_event(payload) if isinstance(payload, str) else Malformed(reason="binary")
+                # Some servers send their events as binary messages.
+                event = parse_server_event(payload if isinstance(payload, str) else payload.decode("utf-8", "replace"))
                 log.debug("< %s", type(event).__name__)
                 self._receive(event)
         except ConnectionLost as exc:

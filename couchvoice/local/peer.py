@@ -16,14 +16,15 @@ from collections.abc import Callable
 from typing import Any
 
 from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
-from aiortc.exceptions import InvalidAccessError
 
 from couchvoice.audio.frames import AudioFrame
+from couchvoice.local.audio_lines import choose_lines
 from couchvoice.local.engines import Engines
 from couchvoice.local.event_channel import EventChannel
 from couchvoice.local.manners import Manners
 from couchvoice.local.mouth import Mouth
 from couchvoice.local.performer import Performer, sound_ms
+from couchvoice.local.protocol.bad_event import BadEvent
 from couchvoice.local.protocol.client_event import InputAppend
 from couchvoice.local.protocol.dialogue import Dialogue
 from couchvoice.local.protocol.orders import Order, Speak
@@ -33,18 +34,19 @@ from couchvoice.transports.peer import (
     DATA_CHANNEL_LABEL,
     close_peer,
     cut_off,
+    hear_at_once,
     new_peer_connection,
     on_message,
     own_connecting,
     prepare_to_gather,
+    with_one_fingerprint,
+    without_end_of_candidates,
 )
 from couchvoice.transports.tracks import SourceTrack, read_track
 
 log = logging.getLogger("couchvoice.local.peer")
 
 CLOSE_TIMEOUT = 2.0  # seconds
-
-_AUDIBLE = ("sendrecv", "sendonly")
 
 
 class Call:
@@ -65,27 +67,26 @@ class Call:
         self._is_audible = False  # whether the caller wants to hear anything
         self._opened = asyncio.Event()
 
-    async def answer(self, offer: str) -> str:
-        """The SDP answer. Raises what aiortc raises on an offer that it does not like (SDP_ERRORS)."""
+    async def answer(self, offer: str, *, channel_id: int | None = None) -> str:
+        """The SDP answer. Raises BadEvent, and what aiortc raises on an offer that it does not like (SDP_ERRORS).
+
+        ``channel_id``: both ends know the data channel by this number, and neither opens it (OpenAI: ``?dcid=``).
+        """
         peer = self._peer
         self._watch(peer)
         own_connecting(peer, self._lose)
-        await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        await peer.setRemoteDescription(RTCSessionDescription(without_end_of_candidates(offer), "offer"))
         if peer.sctp is None:
-            raise InvalidAccessError("the offer has no data channel")
-        if self._track is not None:
-            peer.addTrack(SourceTrack(self._mouth.read))
-        ours = [transceiver for transceiver in peer.getTransceivers() if transceiver.sender.track is not None]
-        for transceiver in peer.getTransceivers():
-            if transceiver not in ours:
-                transceiver.direction = "inactive"  # else aiortc decodes it into a queue that nobody empties
+            raise BadEvent("invalid_offer", "The offer has no data channel.", "sdp")
+        self._choose_lines(peer)
+        if channel_id is not None:
+            channel = peer.createDataChannel(DATA_CHANNEL_LABEL, negotiated=True, id=channel_id)
+            channel.on("open", lambda: self._adopt(channel))
         prepare_to_gather(peer)
         if self._manners.strict_lite:
             answer_only_nominations(peer)
         await peer.setLocalDescription(await peer.createAnswer())
-        self._is_audible = any(transceiver.currentDirection in _AUDIBLE for transceiver in ours)
-        answer: str = peer.localDescription.sdp
-        return answer
+        return with_one_fingerprint(peer.localDescription.sdp)
 
     async def run(self) -> None:
         """Serve the call until it is over; releases everything."""
@@ -119,28 +120,35 @@ class Call:
         await close_peer(self._peer, within=CLOSE_TIMEOUT)
         log.info("- %s is over", self.call_id)
 
-    def _watch(self, peer: RTCPeerConnection) -> None:
-        @peer.on("track")
-        def _track_arrived(track: MediaStreamTrack) -> None:
-            if track.kind == "audio":
-                self._track = self._track or track
+    def _choose_lines(self, peer: RTCPeerConnection) -> None:
+        mouth, ear = choose_lines(peer)
+        if mouth is not None:
+            mouth.sender.replaceTrack(SourceTrack(self._mouth.read))
+            self._is_audible = True
+        if ear is not None:
+            hear_at_once(ear.receiver)
+            self._track = ear.receiver.track
 
+    def _watch(self, peer: RTCPeerConnection) -> None:
         @peer.on("datachannel")
         def _channel_arrived(channel: RTCDataChannel) -> None:
             if channel.label != DATA_CHANNEL_LABEL or self._channel is not None:
                 log.warning("x a data channel called %r is ignored", channel.label)
                 return
-            self._channel = EventChannel(channel)
-            on_message(channel, self._performer.receive)
-            channel.on("close", self.hang_up)
-            self._opened.set()
-            self._performer.open()
+            self._adopt(channel)
 
         @peer.on("connectionstatechange")
         def _state_changed() -> None:
             log.debug("= %s %s", self.call_id, peer.connectionState)
             if peer.connectionState in ("failed", "closed"):
                 self.hang_up()
+
+    def _adopt(self, channel: RTCDataChannel) -> None:
+        self._channel = EventChannel(channel)
+        on_message(channel, self._performer.receive)
+        channel.on("close", self.hang_up)
+        self._opened.set()
+        self._performer.open()
 
     def _lose(self, reason: str) -> None:
         log.info("- %s: %s", self.call_id, reason)

@@ -6,6 +6,7 @@ what comes in has its gaps named, so that the timeline stays whole. A better rec
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
@@ -20,6 +21,8 @@ from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame
 from couchvoice.audio.resample import Resampler
 
 log = logging.getLogger("couchvoice.transports.tracks")
+
+LONGEST_WAIT = 0.5  # seconds for a frame; Opus sends one each 0.4 s in a pause (DTX)
 
 _TIME_BASE = Fraction(1, SAMPLE_RATE)
 
@@ -49,19 +52,29 @@ class SourceTrack(MediaStreamTrack):
 async def read_track(
     track: MediaStreamTrack, on_frame: Callable[[AudioFrame], None], on_gap: Callable[[float], None]
 ) -> None:
-    """Hand out the track's sound until it ends; ``on_gap(ms)`` comes before the frame that follows a gap."""
+    """Hand out the track's sound until it ends; ``on_gap(ms)`` comes before the frame that follows a gap.
+
+    A far end that sends nothing while it is silent is silent: ``on_gap`` comes for each LONGEST_WAIT.
+    """
     expected: int | None = None
+    rate = SAMPLE_RATE
     resampler: Resampler | None = None
     while True:
         try:
-            frame = await track.recv()
+            async with asyncio.timeout(LONGEST_WAIT):
+                frame = await track.recv()
         except MediaStreamError:
             return
+        except TimeoutError:
+            if expected is not None:
+                expected += int(rate * LONGEST_WAIT)
+                on_gap(LONGEST_WAIT * 1000)
+            continue
         assert isinstance(frame, av.AudioFrame)  # an audio track decodes to audio frames
         samples = _mono(frame)
         if expected is not None and frame.pts is not None and frame.pts > expected:
             on_gap((frame.pts - expected) * 1000 / frame.sample_rate)
-        expected = (frame.pts or 0) + samples.size
+        expected, rate = (frame.pts or 0) + samples.size, frame.sample_rate
         if frame.sample_rate != SAMPLE_RATE:
             # G.711 comes at 8 kHz.
             resampler = resampler or Resampler(frame.sample_rate, SAMPLE_RATE)

@@ -35,6 +35,7 @@ from couchvoice.transports.peer import (
     on_message,
     own_connecting,
     prepare_to_gather,
+    with_one_fingerprint,
 )
 from couchvoice.transports.tracks import SourceTrack, read_track
 
@@ -44,6 +45,8 @@ CONNECT_TIMEOUT = 10.0  # seconds from the offer to the open data channel
 CLOSE_TIMEOUT = 1.0  # seconds; aiortc joins a decoder thread and waits for DTLS
 MAX_WAITING_EVENTS = 10_000  # a reader that is further behind has stopped: the connection is given up
 MAX_ANSWER = 256 * 1024  # bytes of SDP
+
+_SENDING = ("sendrecv", "sendonly")
 
 
 class WebRTCTransport:
@@ -136,6 +139,9 @@ class WebRTCTransport:
             await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         except SDP_ERRORS as exc:
             raise SdpExchangeError(self._calls_url, None, f"the answer is no usable SDP: {type(exc).__name__}") from exc
+        if all(transceiver.currentDirection not in _SENDING for transceiver in peer.getTransceivers()):
+            # Nobody would ever read the source, and a talk that waits for its end would never end.
+            raise NegotiationFailed("the far end does not listen: its answer takes no sound")
         await self._open
         log.info("- data channel open, call %s", self.call_id)
 
@@ -149,8 +155,7 @@ class WebRTCTransport:
         self._channel = self._create_channel(peer)
         prepare_to_gather(peer)
         await peer.setLocalDescription(await peer.createOffer())
-        offer: str = peer.localDescription.sdp
-        return offer
+        return with_one_fingerprint(peer.localDescription.sdp)
 
     def _create_channel(self, peer: RTCPeerConnection) -> RTCDataChannel:
         channel = peer.createDataChannel(DATA_CHANNEL_LABEL)

@@ -263,3 +263,13 @@ async def test_a_typed_line_that_no_channel_takes_is_refused_before_it_is_a_turn
         stage.session.send_message("   ")
         await stage.session.disconnect()
         assert stage.of(UserTranscript) == []
+
+
+@pytest.mark.row("E1")
+async def test_a_provider_may_send_its_events_as_bytes():
+    async with talking() as stage:
+        send = stage.peer.send_raw
+        stage.peer.send_raw = lambda message: send(message.encode() if isinstance(message, str) else message)
+        stage.hold_turn()
+        await until(lambda: bool(stage.of(TurnRecorded)))
+        assert stage.session.transcript == (QUESTION, ANSWER)

@@ -10,7 +10,7 @@ import contextlib
 import functools
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from fractions import Fraction
 from typing import Any
@@ -80,16 +80,23 @@ async def minted(http: httpx.AsyncClient, config: Mapping[str, Any] = TRANSCRIBE
 class Caller:
     """Offer, post, accept; then ``say`` and ``send``."""
 
-    def __init__(self, *, label: str = DATA_CHANNEL_LABEL, direction: str | None = "sendrecv") -> None:
+    def __init__(
+        self,
+        *,
+        label: str = DATA_CHANNEL_LABEL,
+        directions: Sequence[str] = ("sendrecv",),
+        channel_id: int | None = None,
+    ) -> None:
         self.messages: list[str | bytes] = []
         self.loud_ms = 0
         self.call_id = ""
         self.closed = asyncio.Event()
         self.microphone = Microphone()
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        if direction is not None:
-            self.peer.addTransceiver(self.microphone, direction=direction)
-        self.channel = self.peer.createDataChannel(label)
+        for direction in directions:
+            speaks = direction in ("sendrecv", "sendonly")
+            self.peer.addTransceiver(self.microphone if speaks else "audio", direction=direction)
+        self.channel = self.peer.createDataChannel(label, negotiated=channel_id is not None, id=channel_id)
         self.channel.on("message", self.messages.append)
         self.channel.on("close", self.closed.set)
         self.peer.on("track", self._track_came)
@@ -115,10 +122,10 @@ class Caller:
         return sdp
 
     async def call(
-        self, http: httpx.AsyncClient, bearer: str, *, edit: Callable[[str], str] = lambda sdp: sdp
+        self, http: httpx.AsyncClient, bearer: str, *, edit: Callable[[str], str] = lambda sdp: sdp, query: str = ""
     ) -> httpx.Response:
         headers = SDP | {"Authorization": f"Bearer {bearer}"}
-        response = await http.post("/calls", content=edit(await self.offer()), headers=headers)
+        response = await http.post(f"/calls{query}", content=edit(await self.offer()), headers=headers)
         assert response.status_code == 201, response.text
         self.call_id = response.headers["Location"].rpartition("/")[2]
         return response
@@ -166,10 +173,10 @@ async def calling(
     *,
     bearer: str | None = None,
     edit: Callable[[str], str] = lambda sdp: sdp,
-    direction: str | None = "sendrecv",
+    directions: Sequence[str] = ("sendrecv",),
 ) -> AsyncIterator[Caller]:
     """A call whose channel is open; the events of a call that went well are judged when it is over."""
-    caller = Caller(direction=direction)
+    caller = Caller(directions=directions)
     try:
         response = await caller.call(http, bearer or await minted(http), edit=edit)
         await caller.accept(response.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from fractions import Fraction
 
 import av
@@ -11,8 +12,10 @@ from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame
+from couchvoice.transports import tracks
 from couchvoice.transports.tracks import SourceTrack, read_track
 from tests.audio.tones import pcm16, strongest_hertz, tone
+from tests.patience import until
 
 
 class Recorded(MediaStreamTrack):
@@ -123,3 +126,33 @@ async def test_a_gap_is_measured_in_the_time_of_the_codec():
 async def test_a_timestamp_that_goes_back_or_is_missing_is_no_gap():
     story = await heard(Recorded(timestamps=[960 * 9, 0, None, 960], size=960))
     assert gaps(story) == []
+
+
+async def test_a_far_end_that_sends_nothing_while_it_is_silent_is_silent(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tracks, "LONGEST_WAIT", 0.02)
+    track = Pausing(timestamps=[0, FRAME_SAMPLES], size=FRAME_SAMPLES)
+    story: list[AudioFrame | float] = []
+    listening = asyncio.create_task(read_track(track, story.append, story.append))
+    await until(lambda: len(gaps(story)) >= 3)
+    track.resume()
+    await listening
+    assert gaps(story)[:3] == [20.0] * 3
+    assert isinstance(story[-1], AudioFrame)
+
+
+class Pausing(Recorded):
+    """Its last frame waits to be told."""
+
+    def __init__(self, *, timestamps: list[int | None], size: int) -> None:
+        super().__init__(timestamps=timestamps, size=size)
+        self._given, self._length = 0, len(timestamps)
+        self._pause = asyncio.Event()
+
+    def resume(self) -> None:
+        self._pause.set()
+
+    async def recv(self) -> av.AudioFrame:
+        if self._given == self._length - 1:
+            await self._pause.wait()
+        self._given += 1
+        return await super().recv()

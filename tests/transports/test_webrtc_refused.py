@@ -85,6 +85,15 @@ async def test_an_answer_that_is_no_sdp_is_an_error(body: bytes):
         assert error.status is None
 
 
+@pytest.mark.parametrize("direction", ["sendonly", "inactive"])
+async def test_a_far_end_that_takes_no_sound_is_no_partner(direction: str):
+    async with answering_peer() as peer:
+        peer.edit = lambda sdp: sdp.replace("a=sendrecv", f"a={direction}")
+        error = await refused(peer)
+        assert isinstance(error, NegotiationFailed)
+        assert "does not listen" in str(error)
+
+
 def _without_fingerprint(sdp: str) -> str:
     return re.sub(r"a=fingerprint:.*\r\n", "", sdp)
 

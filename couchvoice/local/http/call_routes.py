@@ -29,6 +29,7 @@ from couchvoice.transports.peer import SDP_ERRORS
 log = logging.getLogger("couchvoice.local.http.app")
 
 MAX_OFFER = 256 * 1024  # bytes of SDP
+MAX_CHANNEL_ID = 65_534  # RFC 8832 §6
 
 _CALLS = "/v1/realtime/calls"
 
@@ -51,12 +52,13 @@ class CallRoutes:
         call_id = new_id("rtc")
         with self._counts.refusals():
             admitted = await self._reception.admit(request)
+            channel_id = _asked_channel(request)
             offer, brought = await _read_offer(request)
             self._live.take(call_id, WEBRTC)
             try:
                 session = self._reception.open(new_id("sess"), admitted, request, brought)
                 call = Call(call_id, session, self._engines, self._reception.manners(admitted, beta=beta))
-                answer = await _answer(call, offer)
+                answer = await _answer(call, offer, channel_id)
             except BaseException:
                 self._live.leave(call_id)
                 raise
@@ -85,16 +87,28 @@ class CallRoutes:
             self._live.leave(call.call_id)
 
 
-async def _answer(call: Call, offer: bytes) -> str:
-    """Raises Refused; then the call is closed."""
+async def _answer(call: Call, offer: bytes, channel_id: int | None) -> str:
+    """Raises Refused and BadEvent; then the call is closed."""
     try:
-        return await call.answer(offer.decode("utf-8", "replace"))
+        return await call.answer(offer.decode("utf-8", "replace"), channel_id=channel_id)
     except BaseException as exc:
         await call.close()
         if isinstance(exc, SDP_ERRORS):
-            message = f"The offer is no usable SDP ({type(exc).__name__})."
+            log.debug("x an offer: %s", type(exc).__name__)
+            message = "The offer is no SDP that can be answered."
             raise Refused(HTTPStatus.BAD_REQUEST, "invalid_offer", message, "sdp") from exc
         raise
+
+
+def _asked_channel(request: Request) -> int | None:
+    """The number of a data channel that both ends open by themselves (``?dcid=``). Raises Refused."""
+    asked = request.query_params.get("dcid")
+    if asked is None:
+        return None
+    if not asked.isdecimal() or int(asked) > MAX_CHANNEL_ID:
+        message = f"'dcid' is the number of a data channel, 0 to {MAX_CHANNEL_ID}."
+        raise Refused(HTTPStatus.BAD_REQUEST, "invalid_value", message, "dcid")
+    return int(asked)
 
 
 async def _read_offer(request: Request) -> tuple[bytes, Mapping[str, Any]]:
