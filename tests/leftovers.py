@@ -16,7 +16,8 @@ from tests.patience import until
 
 GRACE = 2.0  # seconds
 
-_EXECUTOR = "asyncio_"  # threads of the loop's default executor live as long as the loop
+# Threads of the loop's default executor live as long as the loop, that of a recognizer as the engines that tests share.
+_LASTING = ("asyncio_", "couchvoice-hears")
 _DESCRIPTORS = Path("/proc/self/fd")
 
 
@@ -44,9 +45,7 @@ class Leftovers:
         return asyncio.all_tasks() - self._tasks
 
     def _new_threads(self) -> set[threading.Thread]:
-        return {
-            thread for thread in set(threading.enumerate()) - self._threads if not thread.name.startswith(_EXECUTOR)
-        }
+        return {thread for thread in set(threading.enumerate()) - self._threads if not thread.name.startswith(_LASTING)}
 
 
 @asynccontextmanager

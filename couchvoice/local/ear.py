@@ -11,6 +11,7 @@ from dataclasses import replace
 from couchvoice.audio.frames import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
 from couchvoice.local.detector import SpeechDetector, SpeechStarted, SpeechStopped
 from couchvoice.local.input_buffer import IDLE_LIMIT, InputAudioBuffer
+from couchvoice.local.resample import RATE, Downsampler
 
 MAX_GAP_MS = 2000  # ms of silence for one gap in the far end's timeline
 
@@ -19,6 +20,7 @@ class Ear:
     """Hears nothing but sound until ``detect`` is called."""
 
     def __init__(self) -> None:
+        self._downsampler = Downsampler()  # once, for the buffer and the detector
         self._buffer = InputAudioBuffer()
         self._detector: SpeechDetector | None = None
         self._began = 0  # ms: the input clock when the detector began to listen
@@ -30,10 +32,11 @@ class Ear:
 
     def hear(self, frame: AudioFrame) -> list[SpeechStarted | SpeechStopped]:
         """The events that this frame completes."""
-        self._buffer.append(frame)
+        heard = AudioFrame(self._downsampler.push(frame), RATE)
+        self._buffer.append(heard)
         if self._detector is None:
             return []
-        events = [self._on_our_clock(event) for event in self._detector.feed(frame)]
+        events = [self._on_our_clock(event) for event in self._detector.feed(heard)]
         if not self._detector.speaking:
             self._buffer.discard_before(self.now_ms - IDLE_LIMIT)
         return events

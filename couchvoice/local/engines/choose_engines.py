@@ -13,7 +13,7 @@ from couchvoice.errors import ConfigError
 from couchvoice.local.engine_options import EngineOptions
 from couchvoice.local.engines import Engines, Recognizer
 from couchvoice.local.engines.chat_endpoint import ChatEndpoint
-from couchvoice.local.engines.hearing import choose_recognizer
+from couchvoice.local.engines.hearing import OfflineHearing, choose_recognizer
 from couchvoice.local.engines.recordings import load_recordings
 from couchvoice.local.engines.replies import Rules
 from couchvoice.local.engines.sherpa import SherpaRecognizer
@@ -21,18 +21,18 @@ from couchvoice.local.engines.speech_endpoint import SpeechEndpoint
 from couchvoice.local.engines.transcription_endpoint import TranscriptionEndpoint
 from couchvoice.local.engines.voice import choose_voice
 
-_Endpoint = TranscriptionEndpoint | ChatEndpoint | SpeechEndpoint
+_Held = OfflineHearing | TranscriptionEndpoint | ChatEndpoint | SpeechEndpoint
 
 
 @asynccontextmanager
 async def running_engines(options: EngineOptions) -> AsyncIterator[Engines]:
-    """The chosen engines; the connections that they hold are closed when the context is left. Raises ConfigError."""
+    """The chosen engines; the threads and connections they hold end with the context. Raises ConfigError."""
     engines = await _chosen(options)
     try:
         yield engines
     finally:
         for engine in (engines.recognizer, engines.replier, engines.voice):
-            if isinstance(engine, _Endpoint):
+            if isinstance(engine, _Held):
                 await engine.close()
 
 

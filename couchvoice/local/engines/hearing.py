@@ -10,18 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from couchvoice.audio.frames import AudioFrame
-from couchvoice.local.engines import Recognizer
 from couchvoice.local.engines.heard import Heard
 from couchvoice.local.engines.phrases import PhraseRecognizer
 from couchvoice.local.engines.recordings import KnownRecordings, Recording
 from couchvoice.local.missing import MissingPart
 from couchvoice.private import Private
+
+THREAD = "couchvoice-hears"  # the name of its thread
 
 _log = logging.getLogger("couchvoice.local")
 
@@ -33,15 +35,25 @@ class OfflineRecognizer(Protocol):
         """Blocking, so run it in a thread; many threads may ask. May raise EngineFailed."""
 
 
-class _OneAfterTheOther:
-    """The first that recognizes the utterance counts; if none does, what the first has to say about it."""
+class OfflineHearing:
+    """The first that recognizes the utterance counts; if none does, what the first has to say about it.
+
+    Whoever makes it closes it.
+    """
 
     def __init__(self, recognizers: Sequence[OfflineRecognizer]) -> None:
         self._recognizers = recognizers
+        # One thread of its own: all calls encode their sound in the loop's threads, and utterances that end at the
+        # same time would take them all.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=THREAD)
+
+    async def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def hear(self, sound: AudioFrame, *, language: str | None = None) -> Heard:
         """They know what may be said, or have their languages in their model: ``language`` changes nothing."""
-        return await asyncio.to_thread(self._hear, sound.samples, sound.rate)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._hear, sound.samples, sound.rate)
 
     def _hear(self, samples: NDArray[np.int16], rate: int) -> Heard:
         first: Heard | None = None
@@ -63,7 +75,7 @@ class _OneAfterTheOther:
 
 def choose_recognizer(
     *, recordings: Sequence[Recording] = (), phrases: Sequence[str] = (), model: OfflineRecognizer | None = None
-) -> Recognizer:
+) -> OfflineHearing:
     """Recordings first, then the model, else phrases, as far as each is given and installed."""
     recognizers: list[OfflineRecognizer] = [KnownRecordings(recordings)] if recordings else []
     if model is not None:
@@ -73,4 +85,4 @@ def choose_recognizer(
             recognizers.append(PhraseRecognizer(phrases))
         except MissingPart as exc:
             _log.warning("x phrases are not recognized, only known recordings are: %s", exc)
-    return _OneAfterTheOther(recognizers or [KnownRecordings(())])
+    return OfflineHearing(recognizers or [KnownRecordings(())])
