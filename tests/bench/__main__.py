@@ -17,6 +17,7 @@ BENCHMARKS = {
     "connect": "connect() to the open data channel, beside a bare aiortc script",
     "core": "µs per server event: parse and Session.receive, beside json.loads",
     "memory": "a client in a talk, beside a bare aiortc script; and with both ends embedded",
+    "server": "a call's CPU, calls held per core, speech end to first sound, events, beside bare aiortc",
     "startup": "--help, the import, and talk until it listens, beside bare programs",
 }
 

@@ -45,6 +45,11 @@ class Child:
                     return fact
         raise EOFError(f"it ended without {wanted or 'a word'}")
 
+    async def line(self) -> str:
+        """The next line, of a program that tells no JSON. Raises TimeoutError."""
+        async with asyncio.timeout(FACT_TIMEOUT):
+            return (await self._stdout.readline()).decode().strip()
+
     async def ended(self) -> None:
         """Return when it has ended by itself, and well. Raises TimeoutError."""
         async with asyncio.timeout(FACT_TIMEOUT):
