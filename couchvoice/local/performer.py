@@ -16,7 +16,10 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Protocol, assert_never
+
+import numpy as np
 
 from couchvoice.audio.frames import SAMPLE_RATE, AudioFrame, silence
 from couchvoice.local.detector import SpeechStarted, SpeechStopped
@@ -34,6 +37,7 @@ from couchvoice.local.protocol.orders import (
     Hear,
     Hush,
     Order,
+    Recognize,
     Speak,
     Think,
     Transcribe,
@@ -46,7 +50,7 @@ HEARING_TIMEOUT = 15.0  # seconds for the words of an utterance
 THINKING_TIMEOUT = 30.0  # seconds for the first part of a reply, and for each further one
 SPEAKING_TIMEOUT = 20.0  # seconds for the sound of a sentence
 
-_EngineOrder = Transcribe | Think | Speak
+_EngineOrder = Transcribe | Recognize | Think | Speak
 
 
 class Outlet(Protocol):
@@ -178,9 +182,9 @@ class Performer:
     # Orders
 
     def perform(self, orders: list[Order]) -> None:
-        if self._over.is_set():
-            return
         for order in orders:
+            if self._over.is_set():
+                return  # the one before has ended the session
             match order:
                 case Emit(event):
                     self._doorway.out(event)
@@ -188,11 +192,14 @@ class Performer:
                     self._appended.append(frame)
                 case Transcribe(_, start_ms, end_ms):
                     # Cut now: the client may clear the input before the recognizer begins.
-                    self._engage(order, self._transcribe(order, self._ear.cut(start_ms, end_ms)))
+                    self._engage(order, partial(self._recognize, order, self._ear.cut(start_ms, end_ms)))
+                case Recognize(_, frames):
+                    sound = AudioFrame(np.concatenate([frame.samples for frame in frames]), frames[0].rate)
+                    self._engage(order, partial(self._recognize, order, sound))
                 case Think():
-                    self._engage(order, self._think(order))
+                    self._engage(order, partial(self._think, order))
                 case Speak():
-                    self._engage(order, self._speak(order))
+                    self._engage(order, partial(self._speak, order))
                 case Hush(response_id):
                     self._outlet.hush(response_id)
                 case Detect(threshold, prefix_ms, silence_ms):
@@ -204,14 +211,14 @@ class Performer:
                 case _:
                     assert_never(order)
 
-    def _engage(self, order: _EngineOrder, work: Coroutine[Any, Any, list[Order]]) -> None:
+    def _engage(self, order: _EngineOrder, work: Callable[[], Coroutine[Any, Any, list[Order]]]) -> None:
         assert self._tasks is not None  # no fact comes before run()
         self._tasks.create_task(self._feed_back(order, work), name=f"{self._name}-work")
 
-    async def _feed_back(self, order: _EngineOrder, work: Coroutine[Any, Any, list[Order]]) -> None:
+    async def _feed_back(self, order: _EngineOrder, work: Callable[[], Coroutine[Any, Any, list[Order]]]) -> None:
         # One item of a serving loop: an engine's mistake must not end the session.
         try:
-            orders = await work
+            orders = await work()
         except (EngineFailed, TimeoutError) as exc:
             log.warning("x %s: %s", self._name, exc if isinstance(exc, EngineFailed) else "an engine took too long")
             orders = self._without(order)
@@ -222,11 +229,11 @@ class Performer:
 
     def _without(self, order: _EngineOrder) -> list[Order]:
         """What follows when the engine did not do it."""
-        if isinstance(order, Transcribe):
+        if isinstance(order, Transcribe | Recognize):
             return self._dialogue.transcribed(order.item_id, None, seconds=0.0)
         return self._dialogue.failed(order.response_id)
 
-    async def _transcribe(self, order: Transcribe, sound: AudioFrame) -> list[Order]:
+    async def _recognize(self, order: Transcribe | Recognize, sound: AudioFrame) -> list[Order]:
         async with asyncio.timeout(HEARING_TIMEOUT):
             heard = await self._engines.recognizer.hear(sound, language=order.language)
         return self._dialogue.transcribed(order.item_id, heard.text, seconds=sound.samples.size / sound.rate)

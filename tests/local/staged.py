@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from couchvoice.local.engines.reply import Call, Part, Say, ToolResult
 from couchvoice.local.protocol.client_event import InputAppend, OutputClear
 from couchvoice.local.protocol.dialogue import Dialogue
-from couchvoice.local.protocol.orders import Emit, Hush, Order, Speak, Think, Transcribe
+from couchvoice.local.protocol.orders import Emit, Hush, Order, Recognize, Speak, Think, Transcribe
 from couchvoice.local.protocol.session_object import SessionObject
 from couchvoice.local.wire_audio import CHUNK_MS
 from tests.local.wire import WEBRTC_LACKS, WEBSOCKET_LACKS, Event, SessionJudge
@@ -107,6 +107,11 @@ class Stage:
 
     def utter(self) -> list[Event]:
         return self.start_speaking() + self.stop_speaking()
+
+    def recognize(self, text: str | None) -> list[Event]:
+        """The recognizer is done with sound that came in an item."""
+        order = self._do(Recognize)
+        return self.take(self.dialogue.transcribed(order.item_id, text, seconds=1.5))
 
     def hear(self, text: str | None, *, nth: int = 0) -> list[Event]:
         """The recognizer is done with an utterance, the oldest unless told otherwise."""

@@ -67,6 +67,7 @@ class SessionJudge:
         self._transcribed: set[str] = set()
         self._announced: set[str] = set()  # responses that had a content part
         self._over: set[str] = set()
+        self._truncated: set[str] = set()
 
     def see(self, event: Event) -> None:
         validate(event)
@@ -104,8 +105,10 @@ class SessionJudge:
         if kind == "response.output_audio_transcript.delta" and self.sounding is not None:
             assert self.sounding == response.id, "words of a response while another one sounds"
         response.see(kind, event)
-        if kind in ("response.output_item.added", "response.output_item.done") and response is self.response:
-            self._due = kind.replace("response.output_item", "conversation.item"), _item_id(event)
+        if kind == "response.output_item.added" and response is self.response:
+            self._due = "conversation.item.added", _item_id(event)
+        elif kind == "response.output_item.done" and _item_id(event) in self.items:
+            self._due = "conversation.item.done", _item_id(event)
         elif kind == "response.done":
             self._over.add(response.id)
             self.outside.pop(response.id, None)
@@ -114,10 +117,10 @@ class SessionJudge:
     def _see_beginning(self, response: Event) -> None:
         assert response["status"] == "in_progress"
         if response["conversation_id"] is None:
-            self.outside[response["id"]] = _Response(response["id"])
+            self.outside[response["id"]] = _Response(response["id"], self._truncated)
             return
         assert self.response is None, "a second response while one is active"
-        self.response = _Response(response["id"])
+        self.response = _Response(response["id"], self._truncated)
 
     def _see_item(self, kind: str, event: Event) -> None:
         if kind == "added":
@@ -137,10 +140,13 @@ class SessionJudge:
                 assert event["item"]["status"] == "completed"
         elif kind == "deleted":
             self.items.remove(event["item_id"])
+            self._added.pop(event["item_id"], None)
         elif kind == "retrieved":
             assert event["item"]["id"] in self.items
         else:
             assert event["item_id"] in self.items, f"{kind} of an item that is not there"
+            if kind == "truncated":
+                self._truncated.add(event["item_id"])
             if kind.endswith(("transcription.completed", "transcription.failed")):
                 assert event["item_id"] not in self._transcribed, "transcribed twice"
                 self._transcribed.add(event["item_id"])
@@ -177,8 +183,9 @@ def _item_id(event: Event) -> str:
 class _Response:
     """One response from created to done."""
 
-    def __init__(self, response_id: str) -> None:
+    def __init__(self, response_id: str, truncated: set[str]) -> None:
         self.id = response_id
+        self._truncated = truncated  # items whose text is gone
         self._done: list[Event] = []
         self._open: Event | None = None
         self._trail: list[str] = []  # what came within the open item
@@ -226,7 +233,8 @@ class _Response:
         assert item["status"] in ("completed", "incomplete")
         if item["type"] == "message":
             assert self._trail[1:] in _MESSAGE_ENDS, f"an item ends like this: {self._trail}"
-            assert [part.get("transcript", part.get("text")) for part in item["content"]] == [self._text]
+            kept = "" if item["id"] in self._truncated else self._text
+            assert [part.get("transcript", part.get("text")) for part in item["content"]] == [kept]
         else:
             assert self._trail == ["response.function_call_arguments.done"]
             assert item["arguments"] == self._text

@@ -35,6 +35,7 @@ class Answering:
         self._audible: dict[str, Response] = {}  # those that have sound in the peer's queue, or had until it ran dry
         self._sounding: Response | None = None  # the one of them whose sound has begun
         self._drained = False  # nothing of it is queued at this moment
+        self._speaker: Response | None = None  # whose sentences are made into sound: one response after the other
         self.has_sounded = False  # whether any sound was made for this session
         self.answers = 0  # how many responses have ended
         self.unheard_ms = 0  # what the client was sent of the last one, to play it itself
@@ -127,6 +128,7 @@ class Answering:
             self._leave(response)
             response.fail("engine_failed", "The local server could not make this response.")
             self._stop_if_over()
+            self._give_floor()
 
     def playback_started(self, response_id: str) -> None:
         """The first sample of a response is going out."""
@@ -154,6 +156,7 @@ class Answering:
             self._leave(response)
             response.cancel(reason)
             self._stop_if_over()
+            self._give_floor()
 
     def cut_sound(self, heard_ms: int) -> None:
         """OpenAI: the server drops what it has not played, and truncates the item at what was heard."""
@@ -171,10 +174,7 @@ class Answering:
 
     def truncate(self, item: ItemDict, audio_end_ms: int) -> None:
         """Forget what comes later in the item, and all of its transcript."""
-        for part in item["content"]:
-            if part["type"] == "output_audio":
-                part["transcript"] = ""
-        self._conversation.set_audio_ms(item, audio_end_ms)
+        self._conversation.truncate(item, audio_end_ms)
         place = {"item_id": item["id"], "content_index": 0}
         self._outgoing.emit("conversation.item.truncated", **place, audio_end_ms=audio_end_ms)
 
@@ -191,13 +191,21 @@ class Answering:
         self.answers += 1
         if self._active is response:
             self._active = None
+        if self._speaker is response:
+            self._speaker = None
+
+    def _give_floor(self) -> None:
+        """Somebody else may have waited to speak."""
+        for response in list(self._made.values()):
+            if self._speaker is None:
+                self._speak_on(response)
 
     def _speak_on(self, response: Response) -> None:
-        if response.speaking is not None:
+        if response.speaking is not None or self._speaker not in (None, response):
             return
         while (sentence := response.next_sentence()) is not None:
             if response.session.speaks:
-                response.speaking = sentence
+                response.speaking, self._speaker = sentence, response
                 session = response.session
                 self._outgoing.order(
                     Speak(response.id, sentence, session.voice, session.speed, session.language, session.output_format)
@@ -207,6 +215,7 @@ class Answering:
         if response.over:
             self._forget(response)
             self._stop_if_over()
+            self._give_floor()
 
     def _release(self, response: Response) -> None:
         if response.held:

@@ -1,7 +1,7 @@
 """The conversation items that a client may create.
 
-Law: what comes out is an item of the API and nothing else: unknown fields and audio in base64 are left out, because
-items are sent back on a data channel that takes no more than 256 KiB.
+Law: what comes out is an item of the API and nothing else: unknown fields are left out, and sound stands beside it,
+because items are sent back on a data channel that takes no more than 256 KiB.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class _InputText(msgspec.Struct, tag_field="type", tag="input_text"):
 
 
 class _InputAudio(msgspec.Struct, tag_field="type", tag="input_audio", omit_defaults=True):
+    audio: str | None = None
     transcript: str | None = None
 
 
@@ -90,11 +91,13 @@ _MESSAGES = {"user": _UserMessage, "assistant": _AssistantMessage, "system": _Sy
 _OTHERS = {"function_call": _FunctionCall, "function_call_output": _FunctionCallOutput}
 
 
-def check_item(raw: Mapping[str, Any], param: str = "item") -> ItemDict:
-    """The item; its ``id`` only if the client gave one. Raises BadEvent."""
+def check_item(raw: Mapping[str, Any], param: str = "item") -> tuple[ItemDict, list[str]]:
+    """The item, its ``id`` only if the client gave one; and its sound whose words nobody has told, in base64. Raises BadEvent."""
     kind: str = checked(raw, _Kind, param=param).type
     shape: object = _MESSAGES[checked(raw, _Role, param=param).role] if kind == "message" else _OTHERS[kind]
     item: ItemDict = msgspec.to_builtins(checked(raw, shape, param=param))
+    sounding = [part for part in item.get("content", ()) if "audio" in part]
+    sound = [audio for part in sounding if (audio := part.pop("audio")) and "transcript" not in part]
     if len(msgspec.json.encode(item)) > MAX_ITEM:
         raise BadEvent("invalid_value", f"The item is larger than {MAX_ITEM // 1024} KiB.", param)
-    return item
+    return item, sound

@@ -23,7 +23,9 @@ class Conversation:
         self._count = 0
         self._items: list[ItemDict] = []
         self._heard: dict[str, str | None] = {}  # words of committed input; None: not recognized yet
+        self._written: dict[str, str] = {}  # what stands beside such sound
         self._audio_ms: dict[str, int] = {}  # length of the assistant's messages
+        self._truncated: set[str] = set()
 
     def __iter__(self) -> Iterator[ItemDict]:
         return iter(self._items)
@@ -57,19 +59,22 @@ class Conversation:
     def remove(self, item: ItemDict) -> None:
         self._items.remove(item)
         self._heard.pop(item["id"], None)
+        self._written.pop(item["id"], None)
         self._audio_ms.pop(item["id"], None)
+        self._truncated.discard(item["id"])
 
     # What was heard
 
     def await_words(self, item: ItemDict) -> None:
-        """The item holds committed input whose words are not known yet."""
+        """The item holds sound whose words are not known yet."""
         self._heard[item["id"]] = None
+        self._written[item["id"]] = " ".join(part["text"] for part in item["content"] if "text" in part)
 
     def hear(self, item_id: str, words: str) -> ItemDict | None:
         """The item in which these words were heard; None when it is gone."""
         if item_id not in self._heard:
             return None
-        self._heard[item_id] = words
+        self._heard[item_id] = f"{self._written[item_id]} {words}".strip()
         return self.find(item_id)
 
     def words(self, item: ItemDict) -> str | None:
@@ -91,8 +96,21 @@ class Conversation:
     def audio_ms(self, item: ItemDict) -> int:
         return self._audio_ms.get(item["id"], 0)
 
-    def set_audio_ms(self, item: ItemDict, ms: int) -> None:
-        self._audio_ms[item["id"]] = ms
+    def lengthen(self, item: ItemDict, ms: int) -> None:
+        """So much more of it is made; an item that is gone, or was truncated, gets no longer."""
+        if not self.is_truncated(item) and self.find(item["id"]) is not None:
+            self._audio_ms[item["id"]] = self.audio_ms(item) + ms
+
+    def truncate(self, item: ItemDict, audio_end_ms: int) -> None:
+        """Forget what comes later in the item, and all of its transcript, whatever is still made of it."""
+        for part in item["content"]:
+            if part["type"] == "output_audio":
+                part["transcript"] = ""
+        self._audio_ms[item["id"]] = audio_end_ms
+        self._truncated.add(item["id"])
+
+    def is_truncated(self, item: ItemDict) -> bool:
+        return item["id"] in self._truncated
 
     # What is to be answered
 

@@ -38,6 +38,8 @@ from couchvoice.local.protocol.outgoing import Outgoing
 from couchvoice.local.protocol.session_object import SessionObject
 from couchvoice.local.wire_audio import frame_from_wire
 
+SECONDS_PER_MINUTE = 60
+
 _FOREIGN = {
     InputAppend: "Over WebRTC the input is the audio track.",
     OutputClear: "Over WebSocket the client plays the sound: stop it there and truncate the item.",
@@ -85,8 +87,10 @@ class Dialogue:
 
     def expired(self, seconds: float) -> list[Order]:
         """The session has lasted this long, and that is all that it may."""
-        minutes = f"{seconds / 60:g} minutes"
-        self._refuse(BadEvent("session_expired", f"Your session hit the maximum duration of {minutes}."), None)
+        duration = (
+            f"{seconds / SECONDS_PER_MINUTE:g} minutes" if seconds >= SECONDS_PER_MINUTE else f"{seconds:g} seconds"
+        )
+        self._refuse(BadEvent("session_expired", f"Your session hit the maximum duration of {duration}."), None)
         return self._outgoing.take()
 
     def receive(self, message: str | bytes, *, now_ms: int, heard_ms: int) -> list[Order]:
@@ -183,7 +187,7 @@ class Dialogue:
             case OutputClear():
                 self._answering.cut_sound(heard_ms)
             case ItemCreate(item, previous_item_id):
-                self._create(check_item(item), previous_item_id)
+                self._create(*check_item(item), previous_item_id)
             case ItemRetrieve(item_id):
                 self._outgoing.emit("conversation.item.retrieved", item=self._named(item_id, "item_id"))
             case ItemTruncate():
@@ -208,7 +212,8 @@ class Dialogue:
         if self._session.turn_detection != before:
             self._listening.order_detection()
 
-    def _create(self, item: ItemDict, after: str | None) -> None:
+    def _create(self, item: ItemDict, sound: Sequence[str], after: str | None) -> None:
+        frames = [frame_from_wire(text, self._session.input_format) for text in sound]
         item = {"id": self._conversation.new_id(), **item, "object": "realtime.item", "status": "completed"}
         if after is not None and after != ROOT:
             self._named(after, "previous_item_id")
@@ -217,6 +222,8 @@ class Dialogue:
         previous = self._conversation.add(item, after)
         self._outgoing.emit("conversation.item.added", previous_item_id=previous, item=item)
         self._outgoing.emit("conversation.item.done", previous_item_id=previous, item=item)
+        if frames:
+            self._listening.recognize(item, frames)
 
     def _truncate(self, event: ItemTruncate) -> None:
         item = self._named(event.item_id, "item_id")
@@ -240,8 +247,15 @@ class Dialogue:
                 f"Conversation already has an active response in progress: {active}. "
                 "Wait until the response is finished before creating a new one.",
             )
+        self._require_tool(options)
         items = options.get("input")
         self._answering.respond(options, context=None if items is None else self._context(items))
+
+    def _require_tool(self, options: Mapping[str, Any]) -> None:
+        """Raises BadEvent when a call is required of a tool that there is not."""
+        session = self._session.for_response(options)
+        if session.must_call and session.must_call not in {tool["name"] for tool in session.tools_on_offer}:
+            raise BadEvent("invalid_value", "The tool that must be called is not on offer.", "response.tool_choice")
 
     def _context(self, items: object) -> Conversation:
         """What a response is to answer in place of the conversation."""
@@ -252,7 +266,11 @@ class Dialogue:
                 reference: ItemReference = checked(raw, ItemReference, param=param)
                 context.add(self._conversation.heard_item(self._named(reference.id, f"{param}.id")))
             else:
-                context.add({"id": context.new_id(), **check_item(raw, param)})
+                item, sound = check_item(raw, param)
+                if sound:
+                    message = "Put sound into an item of the conversation first, and refer to that."
+                    raise BadEvent("invalid_value", message, f"{param}.content")
+                context.add({"id": context.new_id(), **item})
         return context
 
     # Small moves

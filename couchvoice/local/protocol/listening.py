@@ -6,12 +6,13 @@ said anything for too long; an item is transcribed once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from couchvoice.audio.frames import AudioFrame
 from couchvoice.local.protocol.bad_event import BadEvent
 from couchvoice.local.protocol.conversation import Conversation, ItemDict
-from couchvoice.local.protocol.orders import ClearInput, Detect, DetectNothing, Transcribe
+from couchvoice.local.protocol.orders import ClearInput, Detect, DetectNothing, Recognize, Transcribe
 from couchvoice.local.protocol.outgoing import Outgoing
 from couchvoice.local.protocol.session_object import SessionObject
 
@@ -40,6 +41,8 @@ class Listening:
 
     def speech_started(self, audio_start_ms: int) -> None:
         self.item_id = self._conversation.new_id()
+        # The padding before it may reach into what is committed already.
+        audio_start_ms = max(audio_start_ms, self._input_from)
         self._outgoing.emit("input_audio_buffer.speech_started", audio_start_ms=audio_start_ms, item_id=self.item_id)
 
     def speech_stopped(self, audio_start_ms: int, audio_end_ms: int) -> None:
@@ -72,6 +75,11 @@ class Listening:
         self._outgoing.order(ClearInput())
         self._outgoing.emit("input_audio_buffer.cleared")
 
+    def recognize(self, item: ItemDict, frames: Sequence[AudioFrame]) -> None:
+        """The client has put sound into an item of its own."""
+        self._conversation.await_words(item)
+        self._outgoing.order(Recognize(item["id"], frames, self._session.language))
+
     def transcribed(self, item_id: str, text: str | None, *, seconds: float) -> None:
         """What the recognizer made of an item; None: nothing."""
         item = self._conversation.hear(item_id, text or "")
@@ -99,12 +107,13 @@ class Listening:
         self._outgoing.emit("conversation.item.done", previous_item_id=previous, item=item)
 
     def _tell_transcript(self, item: ItemDict, text: str | None, seconds: float) -> None:
-        place: Mapping[str, Any] = {"item_id": item["id"], "content_index": 0}
+        index = next(number for number, part in enumerate(item["content"]) if part["type"] == "input_audio")
+        place: Mapping[str, Any] = {"item_id": item["id"], "content_index": index}
         if text is None:
             error = {"type": "transcription_error", "code": "audio_unintelligible", "message": "Nothing recognized."}
             self._outgoing.emit(f"{_TRANSCRIPTION}.failed", **place, error=error)
             return
-        item["content"][0]["transcript"] = text
+        item["content"][index]["transcript"] = text
         usage = {"type": "duration", "seconds": round(seconds, 3)}
         if text:
             self._outgoing.emit(f"{_TRANSCRIPTION}.delta", **place, delta=text)

@@ -5,6 +5,7 @@ Law: the performer performs them in order and feeds back what comes of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,15 @@ class Transcribe:
     item_id: str
     start_ms: int
     end_ms: int
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recognize:
+    """Recognize sound that came in an item, in this language if it is known; feed ``Dialogue.transcribed``."""
+
+    item_id: str
+    frames: Sequence[AudioFrame]
     language: str | None
 
 
@@ -85,4 +95,4 @@ class ClearInput:
     """Throw away the uncommitted input."""
 
 
-Order = Emit | Hear | Transcribe | Think | Speak | Hush | Detect | DetectNothing | ClearInput
+Order = Emit | Hear | Transcribe | Recognize | Think | Speak | Hush | Detect | DetectNothing | ClearInput

@@ -29,7 +29,7 @@ def question_for(response: Response) -> Question | None:
         must_call=session.must_call,
         instructions=session.instructions,
         items=tuple(context.as_heard()),
-        max_tokens=session.token_limit,
+        max_tokens=session.max_output_tokens if isinstance(session.max_output_tokens, int) else None,
     )
 
 

@@ -19,6 +19,7 @@ from couchvoice.local.protocol.session_object import SessionObject
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?=\s)")
 _WORD = re.compile(r"\s*\S+")
+_PIECE = 12  # characters of a call's arguments in one delta
 
 
 class Response:
@@ -56,6 +57,7 @@ class Response:
         self._parts: deque[Part] = deque()
         self._sentences: deque[str] = deque()
         self._words_left = session.token_limit
+        self._calls = 0  # that were taken
         self._cut_short = False
         self._complete = False  # no more parts will come
         self._spoken = ""
@@ -72,9 +74,11 @@ class Response:
 
     def take(self, part: Part) -> None:
         """The next part of the reply, as much of it as ``max_output_tokens`` allows."""
-        if self._cut_short:
+        if self._cut_short or (isinstance(part, Call) and self._calls and not self.session.calls_in_parallel):
             return
-        if isinstance(part, Say):
+        if isinstance(part, Call):
+            self._calls += 1
+        else:
             words = _WORD.findall(part.text.strip())
             kept = words[: self._words_left]
             self._words_left -= len(kept)
@@ -114,7 +118,7 @@ class Response:
     def lengthen(self, ms: int) -> None:
         """So much sound of the present message is on its way out."""
         if self._message is not None:
-            self._conversation.set_audio_ms(self._message, self._conversation.audio_ms(self._message) + ms)
+            self._conversation.lengthen(self._message, ms)
 
     def say(self, sentence: str) -> None:
         """The words of a sentence, as deltas."""
@@ -165,7 +169,8 @@ class Response:
         if self.session.speaks:
             self._emit("response.output_audio.done", **place)
             self._emit("response.output_audio_transcript.done", **place, transcript=self._spoken)
-            message["content"] = [{"type": "output_audio", "transcript": self._spoken}]
+            kept = "" if self._conversation.is_truncated(message) else self._spoken
+            message["content"] = [{"type": "output_audio", "transcript": kept}]
         else:
             self._emit("response.output_text.done", **place, text=self._spoken)
             message["content"] = [{"type": "output_text", "text": self._spoken}]
@@ -186,7 +191,9 @@ class Response:
         self._add(item)
         place = {"response_id": self.id, "item_id": item["id"], "output_index": len(self._output) - 1}
         text = json.dumps(arguments)
-        self._emit("response.function_call_arguments.delta", **place, call_id=item["call_id"], delta=text)
+        for start in range(0, len(text), _PIECE):
+            piece = text[start : start + _PIECE]
+            self._emit("response.function_call_arguments.delta", **place, call_id=item["call_id"], delta=piece)
         item["arguments"] = text
         self._emit("response.function_call_arguments.done", **place, call_id=item["call_id"], name=name, arguments=text)
         self._finish(item, "completed")
@@ -201,7 +208,8 @@ class Response:
     def _finish(self, item: ItemDict, status: str) -> None:
         item["status"] = status
         self._emit("response.output_item.done", **self._slot(item), item=item)
-        if self._conversation_id is not None:
+        # The client may have deleted it while it was being made.
+        if self._conversation_id is not None and self._conversation.find(item["id"]) is not None:
             previous = self._conversation.previous(item)
             self._emit("conversation.item.done", previous_item_id=previous, item=item)
 

@@ -37,8 +37,9 @@ _SEMANTIC_VAD: dict[str, Any] = {
     "interrupt_response": True,
 }
 _DETECTIONS = {detection["type"]: detection for detection in (SERVER_VAD, _SEMANTIC_VAD)}
+_PCM = {"type": "audio/pcm", "rate": 24000}
 _INPUT: dict[str, Any] = {
-    "format": {"type": "audio/pcm", "rate": 24000},
+    "format": _PCM,
     "transcription": None,
     "noise_reduction": None,
     "turn_detection": SERVER_VAD,
@@ -54,7 +55,7 @@ _REALTIME: dict[str, Any] = {
     "max_output_tokens": "inf",
     "audio": {
         "input": _INPUT,
-        "output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": "marin", "speed": 1.0},
+        "output": {"format": _PCM, "voice": "marin", "speed": 1.0},
     },
 }
 _TRANSCRIPTION: dict[str, Any] = {
@@ -182,6 +183,10 @@ class SessionObject:
         return tuple(copy.deepcopy(tool) for tool in tools)
 
     @property
+    def calls_in_parallel(self) -> bool:
+        return self._config.get("parallel_tool_calls") is not False
+
+    @property
     def must_call(self) -> str | None:
         """The tool that has to be called; "": one of them, None: none has to."""
         match self._config["tool_choice"]:
@@ -219,6 +224,9 @@ def _valid(config: dict[str, Any], shape: type[SessionShape] | type[Transcriptio
     """The config, complete. Raises BadEvent."""
     checked(config, shape, param="session")
     detection = config["audio"]["input"].get("turn_detection")
+    for side in config["audio"].values():
+        if side["format"]["type"] == _PCM["type"]:
+            side["format"] = dict(_PCM)
     if detection is not None:
         config["audio"]["input"]["turn_detection"] = _DETECTIONS[detection["type"]] | detection
     if len(msgspec.json.encode(config)) > MAX_SESSION:

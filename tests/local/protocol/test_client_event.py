@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from couchvoice.local.protocol.orders import Think
-from tests.local.staged import GREETING, STORY, Stage, types
+from tests.local.staged import BOTH, CHUNK, GREETING, STORY, Stage, types
 
 MESSAGE = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hello"}]}
 ITEM = ["conversation.item.added", "conversation.item.done"]
@@ -283,3 +283,72 @@ def test_the_voice_may_change_until_it_was_heard() -> None:
     assert (error["code"], error["param"]) == ("cannot_update_voice", "session.audio.output.voice")
     stage.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "sage", "speed": 1.5}}})
     assert stage.last("session.updated")["session"]["audio"]["output"]["speed"] == 1.5
+
+
+# What a reviewer found
+
+
+def test_sound_in_an_item_is_recognized_and_answered() -> None:
+    stage = Stage()
+    content = [{"type": "input_text", "text": "Listen:"}, {"type": "input_audio", "audio": CHUNK}]
+    stage.send("conversation.item.create", item={"type": "message", "role": "user", "content": content})
+    assert "audio" not in str(stage.last("conversation.item.done")["item"]["content"][1].keys())
+    stage.send("response.create")
+    assert not stage.pending(Think)
+    told = stage.recognize(GREETING)
+    assert types(told)[-1] == "conversation.item.input_audio_transcription.completed"
+    assert (told[-1]["transcript"], told[-1]["content_index"]) == (GREETING, 1)
+    (order,) = stage.pending(Think)
+    assert order.question.heard == f"Listen: {GREETING}"
+
+
+def test_sound_in_an_item_must_be_sound() -> None:
+    item = {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": "?"}]}
+    assert Stage().refusal("conversation.item.create", item=item)["param"] == "audio"
+
+
+def test_what_is_truncated_while_it_is_made_has_no_text_in_the_end() -> None:
+    stage = Stage()
+    stage.say(STORY)
+    stage.think()
+    stage.synthesize()
+    stage.play()
+    item_id = stage.last("response.output_item.added")["item"]["id"]
+    stage.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=10)
+    stage.answer()
+    (retrieved,) = stage.send("conversation.item.retrieve", item_id=item_id)
+    assert retrieved["item"]["content"] == [{"type": "output_audio", "transcript": ""}]
+    error = stage.refusal("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=11)
+    assert error["param"] == "audio_end_ms"
+
+
+def test_an_item_that_is_deleted_while_it_is_made_stays_away() -> None:
+    stage = Stage()
+    stage.say(STORY)
+    stage.think()
+    stage.synthesize()
+    stage.play()
+    item_id = stage.last("response.output_item.added")["item"]["id"]
+    stage.send("conversation.item.delete", item_id=item_id)
+    told = stage.answer()
+    assert "conversation.item.done" not in types(told)
+    assert stage.refusal("conversation.item.retrieve", item_id=item_id)["code"] == "item_not_found"
+
+
+def test_one_call_at_a_time_if_so_asked() -> None:
+    stage = Stage({"parallel_tool_calls": False})
+    stage.say(BOTH)
+    stage.answer()
+    assert len(stage.last("response.done")["response"]["output"]) == 1
+
+
+def test_a_tool_that_must_be_called_must_be_there() -> None:
+    choice = {"type": "function", "name": "nobody"}
+    assert Stage().refusal("response.create", response={"tool_choice": choice})["param"] == "response.tool_choice"
+
+
+def test_pcm_has_its_rate_even_if_nobody_named_it() -> None:
+    stage = Stage()
+    for kind in ("audio/pcmu", "audio/pcm"):
+        (event,) = stage.send("session.update", session={"audio": {"input": {"format": {"type": kind}}}})
+    assert event["session"]["audio"]["input"]["format"] == {"type": "audio/pcm", "rate": 24000}

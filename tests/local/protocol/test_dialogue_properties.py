@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from couchvoice.local.engines.reply import Call, Part, Say
 from couchvoice.local.protocol.client_event import InputAppend, OutputClear
-from couchvoice.local.protocol.orders import Detect, Speak, Think, Transcribe
-from tests.local.staged import GREETING, MEMORY, STORY, TOOLS, Stage
+from couchvoice.local.protocol.orders import Detect, Recognize, Speak, Think, Transcribe
+from tests.local.staged import CHUNK, GREETING, MEMORY, STORY, TOOLS, Stage
 
 EXAMPLES = 100
 STEPS = 40
@@ -112,6 +112,7 @@ class AnyTalk(RuleBasedStateMachine):
         items: list[dict[str, Any]] = [
             {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]},
             {"type": "message", "role": "user", "content": [{"type": "input_audio"}]},
+            {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": CHUNK}]},
             {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]},
             {"type": "function_call_output", "call_id": draw.draw(st.sampled_from(["c", *calls])), "output": text},
             {"type": "function_call", "call_id": "c", "name": "t", "arguments": text},
@@ -200,6 +201,8 @@ class AnyTalk(RuleBasedStateMachine):
         stage = self.stage
         while stage.pending(Transcribe):
             stage.hear(None)
+        while stage.pending(Recognize):
+            stage.recognize("a word")
         stage.answer()
         while stage.queued:
             stage.drain()

@@ -100,3 +100,20 @@ def test_the_next_part_waits_for_the_sound_of_the_one_before() -> None:
     stage.play()
     stage.synthesize()
     assert stage.last("response.output_audio_transcript.done")["transcript"] == "One. Two."
+
+
+def test_two_responses_speak_one_after_the_other() -> None:
+    stage = Stage()
+    stage.say(STORY)
+    aloud = {"conversation": "none", "input": [message(GREETING)]}
+    stage.send("response.create", response=aloud)
+    while stage.pending(Think):
+        stage.think()
+    first, second = (event["response"]["id"] for event in stage.all("response.created"))
+    stage.answer()
+    while stage.queued:
+        stage.drain()
+        stage.answer()
+    started = [event["response_id"] for event in stage.all("output_audio_buffer.started")]
+    stopped = [event["response_id"] for event in stage.all("output_audio_buffer.stopped")]
+    assert started == stopped == [first, second]
