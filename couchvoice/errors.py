@@ -122,16 +122,22 @@ class ConnectionLost(TransportError):
 
 
 class MessageTooLarge(TransportError):
-    """A client event is larger than what the far end takes (its ``a=max-message-size``, RFC 8841)."""
+    """A client event of more bytes than the far end takes (its ``a=max-message-size``, RFC 8841).
+
+    With a ``limit``: a text of more characters than we take.
+    """
 
     code = "message_too_large"
     retryable = False
 
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
+    def __init__(self, size: int, *, limit: int | None = None) -> None:
+        super().__init__(size, limit)
         self.size = size
+        self.limit = limit
 
     def __str__(self) -> str:
+        if self.limit is not None:
+            return f"a text of {self.size:,} characters, where {self.limit:,} are the limit: say it in parts"
         return f"a message of {self.size} bytes is more than the provider takes: say it in parts"
 
 

@@ -34,4 +34,6 @@ async def hang_up_after(session: VoiceSession) -> None:
     session.hang_up()
 
 
+if len(sys.argv) != 3:
+    sys.exit("usage: python examples/spoken_talk.py SPOKEN.wav ANSWERED.wav")
 asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))

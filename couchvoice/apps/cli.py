@@ -90,7 +90,8 @@ def talk(
     settings = settings_from(
         backend_url=backend, provider=provider.value if provider else None, realtime_url=realtime_url
     )
-    from couchvoice.apps.leave import LAST_THREADS, end_process
+    from couchvoice.apps.exit_status import SIGNALLED
+    from couchvoice.apps.leave import LAST_THREADS, end_at_once, end_process
     from couchvoice.apps.screens import screen_for
     from couchvoice.apps.talk import talk as hold_talk
     from couchvoice.apps.talk_options import TalkOptions
@@ -113,6 +114,8 @@ def talk(
         with asyncio.Runner() as runner:
             with screen_for(plain=plain, json=json) as screen:
                 status = runner.run(hold_talk(settings, options, screen))
+            if status > SIGNALLED:
+                end_at_once(status)
             end_process(status, within=LAST_THREADS)
     except ConfigError as exc:
         fail(exc)

@@ -41,7 +41,13 @@ def settings_from(**options: str | None) -> Settings:
 
 
 class _LogLine(logging.Formatter):
-    """Log lines may quote the network: what would steer a terminal is shown, not sent."""
+    """Log lines may quote the network: what would steer a terminal is shown, not sent.
+
+    One event, one line; only a traceback has more.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return super().formatMessage(record).strip().replace("\n", "\\n")
 
     def format(self, record: logging.LogRecord) -> str:
         return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in super().format(record))

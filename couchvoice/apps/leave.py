@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from typing import NoReturn
 
 from couchvoice.apps import exit_status
 from couchvoice.client.voice_session import VoiceSession
@@ -77,3 +78,11 @@ def end_process(status: int, *, within: float) -> None:
     watchdog = threading.Timer(within, os._exit, [status])
     watchdog.daemon = True
     watchdog.start()
+
+
+def end_at_once(status: int) -> NoReturn:
+    """After the last word, with the terminal as it was. Python's own end may take seconds, and stops the watchdog."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it, or it is closed
+            stream.flush()
+    os._exit(status)

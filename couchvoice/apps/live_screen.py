@@ -37,7 +37,7 @@ _STATES = {
     SessionState.IDLE: ("·", "", "dim"),
     SessionState.CONNECTING: ("◌", "connecting", "yellow"),
     SessionState.WARMING: ("◌", "almost there", "yellow"),
-    SessionState.LISTENING: ("○", "listening: speak, or type and press Enter", "green"),
+    SessionState.LISTENING: ("○", "listening", "green"),
     SessionState.USER_SPEAKING: ("●", "you are speaking", "green"),
     SessionState.THINKING: ("…", "thinking", "cyan"),
     SessionState.ASSISTANT_SPEAKING: ("◉", "the assistant is speaking", "blue"),
@@ -45,12 +45,15 @@ _STATES = {
     SessionState.ENDED: ("·", "ended", "dim"),
 }
 
+_INVITATIONS = {True: "speak, or type and press Enter", False: "type and press Enter"}
+
 
 class LiveScreen:
     """A context manager: the terminal is as before when it is left."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.typed = ""  # what stands in the input line
+        self.hears = True  # there is a microphone
         self._console = console or Console(highlight=False)
         self._state = SessionState.IDLE
         self._drafts: dict[str, Table] = {}  # by item or response id, until they are final
@@ -110,6 +113,8 @@ class LiveScreen:
 
     def _draw(self) -> Group:
         sign, said, style = _STATES[self._state]
+        if self._state is SessionState.LISTENING:
+            said += f": {_INVITATIONS[self.hears]}"
         lines: list[RenderableType] = [*self._drafts.values(), Text(f"{sign} {said}", style=style)]
         if self.typed:
             lines.append(Text(f"> {clean(self.typed)}"))

@@ -79,7 +79,7 @@ def sentence_of(summary: Summary) -> str:
     answered = f", answers after {p50:.0f} ms (median)" if p50 is not None else ""
     connected = f", connected in {line['connect_ms']:.0f} ms" if line["connect_ms"] is not None else ""
     usage = summary.tally.usage
-    used = f", {usage.input_tokens} tokens in, {usage.output_tokens} out" if usage else ""
+    used = f", {usage.input_tokens} tokens in, {usage.output_tokens} out" if usage and usage.responses else ""
     return f"{turns}, {ended}{connected}{answered}{used}"
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import uvicorn
 
+from couchvoice.apps.uvicorn_log import tame_uvicorn_log
 from couchvoice.embedded import EngineOptions, ServerOptions, new_backend_app, running_realtime_app
 from couchvoice.errors import ConfigError
 from couchvoice.settings import DEFAULT_REALTIME_PORT, Settings
@@ -33,6 +34,8 @@ _BACKLOG = 128
 async def serve_realtime(host: str, port: int, engines: EngineOptions, server: ServerOptions) -> None:
     """Until a signal comes. Raises ConfigError."""
     listener = _bind(host, port)
+    if server.api_key is None and not _is_loopback(listener):
+        print(f"warning: whoever reaches {host} can use this server: it takes any key; see --api-key", file=sys.stderr)
     async with running_realtime_app(engines, _guarded(server, host, listener)) as app:
         await _serve([_Server(app.asgi, listener, on_ready=lambda: _announce(host, listener), on_end=app.end)])
 
@@ -81,9 +84,15 @@ class _Server(uvicorn.Server):
     ) -> None:
         super().__init__(
             uvicorn.Config(
-                app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=SHUTDOWN_TIMEOUT
+                app,
+                log_config=None,  # its lines look like ours, and are as harmless to a terminal
+                log_level="warning",
+                access_log=False,
+                lifespan="on",
+                timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
             )
         )
+        tame_uvicorn_log()
         self._listener = listener
         self._on_ready = on_ready
         self._on_end = on_end

@@ -12,6 +12,7 @@ import functools
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 from couchvoice import embedded
 from couchvoice.apps import exit_status
@@ -20,14 +21,15 @@ from couchvoice.apps.leave import Leave
 from couchvoice.apps.live_screen import LiveScreen
 from couchvoice.apps.screen import Screen
 from couchvoice.apps.sound import sink_of, source_of, wav_of
-from couchvoice.apps.talk_options import TalkOptions, request_of
-from couchvoice.apps.tally import Summary, Tally
+from couchvoice.apps.talk_options import TalkOptions, request_of, require_listener
+from couchvoice.apps.tally import ANSWER_MISSING, Summary, Tally
 from couchvoice.apps.typed_lines import TypedLines
 from couchvoice.client.endpoints import Endpoints
 from couchvoice.client.own_voice import Speak
 from couchvoice.client.voice_session import VoiceSession
 from couchvoice.contract import AUTO_LANGUAGE, VOICES
 from couchvoice.core.notices import Notice, Problem
+from couchvoice.core.turn_detection import read_turn_detection
 from couchvoice.errors import CouchvoiceError, NotConnected, UpdateRefused
 from couchvoice.settings import Settings
 
@@ -36,6 +38,8 @@ END_TIMEOUT = 15.0  # seconds after the WAV's end; then the talk ends, whatever 
 TYPED_END_TIMEOUT = 60.0  # seconds after the last typed line, as END_TIMEOUT; somebody waits for these answers
 PATIENT_END = 20.0  # seconds for the debts of a talk that ended by itself
 
+_MISSING = Problem(ANSWER_MISSING, "the provider did not answer in time")
+_UNHEARD = "this backend leaves it to a button to say who speaks, and here is none: type, and press Enter"
 _INCOGNITO = "incognito: the backend keeps nothing of this talk (--memory persistent lets it)"
 _PERSISTENT = "persistent: the backend keeps the turns of this talk (--memory incognito does not)"
 
@@ -48,7 +52,10 @@ async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(leave.on_signals())
             request = request_of(options, embedded=settings.backend_url is None)
+            require_listener(options, settings)
             wav = wav_of(options, stack)
+            if isinstance(screen, LiveScreen):
+                screen.hears = not options.is_typed
             screen.show_hint(_INCOGNITO if options.memory == "incognito" else _PERSISTENT)
             source, sink = source_of(options, wav), sink_of(options, wav, screen)
             endpoints = await stack.enter_async_context(_endpoints(settings, wav, screen))
@@ -76,7 +83,7 @@ async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
     status = leave.status or exit_status.exit_status(
         error,
         was_ready=session is not None and session.connect_ms is not None,
-        debts_paid=session is None or not (tally.refused or session.end_failed),
+        debts_paid=session is None or (tally.answered and not (tally.refused or session.end_failed)),
     )
     with leave.when_nobody_reads():
         screen.show_summary(_summary(session, settings, tally, status))
@@ -87,6 +94,7 @@ async def _hold(
     leave: Leave, session: VoiceSession, screen: Screen, tally: Tally, options: TalkOptions, wav: Path | None
 ) -> None:
     def show(notice: Notice) -> None:
+        tally.add(notice)
         with leave.when_nobody_reads():
             screen.show(notice)
 
@@ -95,47 +103,65 @@ async def _hold(
             screen.show_hint(text)
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_watch(session, tally, show), name="watch")
+        tasks.create_task(_watch(session, show), name="watch")
         try:
             await session.connect()
         except CouchvoiceError:
             return  # session.error has it
         await _set_up(session, options, show)
-        lines = TypedLines(session, show=show, show_hint=show_hint, audible=not options.is_silent)
+        if not (options.is_typed or _is_listened_to(session)):
+            show_hint(_UNHEARD)
+        lines = TypedLines(
+            session, show=show, show_hint=show_hint, audible=not options.is_silent, patient=not _is_terminal(sys.stdin)
+        )
         running = [tasks.create_task(lines.serve(), name="typed-lines")]
         if wav is not None:
-            running.append(tasks.create_task(_end_with_source(session), name="end-with-source"))
+            running.append(tasks.create_task(_end_with_source(session, show), name="end-with-source"))
         elif options.is_typed:
-            running.append(tasks.create_task(_end_with_typing(session, lines), name="end-with-typing"))
+            running.append(tasks.create_task(_end_with_typing(session, lines, show), name="end-with-typing"))
         with _typing(lines, screen):
             await session.wait_ended()
         for task in running:
             task.cancel()
 
 
-async def _watch(session: VoiceSession, tally: Tally, show: Callable[[Notice], None]) -> None:
+async def _watch(session: VoiceSession, show: Callable[[Notice], None]) -> None:
     async for notice in session:
-        tally.add(notice)
         show(notice)
 
 
-async def _end_with_source(session: VoiceSession) -> None:
+async def _end_with_source(session: VoiceSession, show: Callable[[Notice], None]) -> None:
     """The WAV is over: give its last words time to arrive, then its answers time to be given."""
     await session.finished_speaking()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(END_TIMEOUT):
-            await asyncio.sleep(END_GRACE)
-            await session.quiet()
-    await session.disconnect(within=PATIENT_END)
+    await asyncio.sleep(END_GRACE)
+    await _end_with_last_answer(session, show, within=END_TIMEOUT - END_GRACE)
 
 
-async def _end_with_typing(session: VoiceSession, lines: TypedLines) -> None:
+async def _end_with_typing(session: VoiceSession, lines: TypedLines, show: Callable[[Notice], None]) -> None:
     """Nothing more can be typed, and nobody speaks: what was asked is still answered."""
     await lines.ended.wait()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(TYPED_END_TIMEOUT):
+    await _end_with_last_answer(session, show, within=TYPED_END_TIMEOUT)
+
+
+async def _end_with_last_answer(session: VoiceSession, show: Callable[[Notice], None], *, within: float) -> None:
+    try:
+        async with asyncio.timeout(within):
             await session.quiet()
+    except TimeoutError:
+        # What can be heard is an answer, though a long one; and after the talk none is owed.
+        if session.can_send and not session.is_speaking:
+            show(_MISSING)
     await session.disconnect(within=PATIENT_END)
+
+
+def _is_listened_to(session: VoiceSession) -> bool:
+    """Somebody but the client knows when the user has spoken."""
+    detection = read_turn_detection(session.session_config)
+    return detection is None or detection.detects
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 @contextlib.asynccontextmanager
@@ -167,7 +193,8 @@ async def _set_up(session: VoiceSession, options: TalkOptions, show: Callable[[N
     except NotConnected:
         pass  # the talk is over already
     except UpdateRefused as exc:
-        show(Problem(exc.code, str(exc)))
+        if exc.code != NotConnected.code:  # as above
+            show(Problem(exc.code, str(exc)))
 
 
 @contextlib.contextmanager
@@ -176,7 +203,7 @@ def _typing(lines: TypedLines, screen: Screen) -> Iterator[None]:
     if not is_readable(sys.stdin):
         lines.end()
         yield
-    elif isinstance(screen, LiveScreen) and sys.stdin.isatty():
+    elif isinstance(screen, LiveScreen) and _is_terminal(sys.stdin):
         editor = LineEditor()
 
         def key(key: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from couchvoice.contract import VOICES, MemoryMode, SessionRequest, is_language
 from couchvoice.core.session_update import speed_of
 from couchvoice.errors import ConfigError
+from couchvoice.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,15 @@ class TalkOptions:
     def is_silent(self) -> bool:
         """Nothing will be heard, and nobody asked for it."""
         return self.text and not self.speak_text and self.output is None
+
+
+def require_listener(options: TalkOptions, settings: Settings) -> None:
+    """Raises ConfigError for a spoken talk in which nobody would listen: ours to know with the embedded backend."""
+    if settings.backend_url is None and settings.session.turn_detection == "none" and not options.is_typed:
+        raise ConfigError(
+            'COUCHVOICE_TURN_DETECTION is "none" (push-to-talk) and this command has no button: choose server_vad or '
+            "semantic_vad, or type with --text"
+        )
 
 
 def request_of(options: TalkOptions, *, embedded: bool) -> SessionRequest:

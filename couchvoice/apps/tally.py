@@ -10,8 +10,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from couchvoice.audio.playout import PlayoutCounters
-from couchvoice.core.notices import Notice, TurnRecorded, UsageChanged
+from couchvoice.core.notices import AssistantTranscript, Notice, Problem, TurnRecorded, UsageChanged
 from couchvoice.core.usage import Usage
+
+ANSWER_MISSING = "answer_missing"
+
+# What was said came to nothing; it may have been said again and answered.
+_UNANSWERED = frozenset({"response_timeout", "message_too_large"})
 
 
 @dataclass(slots=True)
@@ -21,16 +26,32 @@ class Tally:
     refused: int = 0  # turns that the backend did not accept
     response_ms: list[float] = field(default_factory=list)
     usage: Usage | None = None  # None: the provider counts nothing
+    answers: int = 0
+    unanswered: int = 0
+    waited_in_vain: bool = False  # the talk ended while an answer was owed
+
+    @property
+    def answered(self) -> bool:
+        """Whoever said something got an answer, or has said nothing."""
+        return not self.waited_in_vain and (self.answers > 0 or not self.unanswered)
 
     def add(self, notice: Notice) -> None:
-        if isinstance(notice, UsageChanged):
-            self.usage = notice.usage
-        elif isinstance(notice, TurnRecorded):
-            self.turns += 1
-            self.recorded += notice.recorded
-            self.refused += not notice.accepted
-            if (ms := notice.turn.timings.get("response_ms")) is not None:
-                self.response_ms.append(float(ms))
+        match notice:
+            case UsageChanged(usage):
+                self.usage = usage
+            case TurnRecorded(turn, recorded, accepted):
+                self.turns += 1
+                self.recorded += recorded
+                self.refused += not accepted
+                if (ms := turn.timings.get("response_ms")) is not None:
+                    self.response_ms.append(float(ms))
+            case AssistantTranscript(final=True):
+                self.answers += 1
+            case Problem(code):
+                self.unanswered += code in _UNANSWERED
+                self.waited_in_vain = self.waited_in_vain or code == ANSWER_MISSING
+            case _:
+                pass  # what counts for nothing in the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,7 @@ class Audience:
             case AssistantTranscript(response_id, text):
                 self._said[response_id] = text
             case Problem(code, message):
-                log.warning("x %s: %s", code, message)
+                log.info("x %s: %s", code, message)  # whoever is shown the notice needs no warning
         self._put(notice)
 
     def overhear(self, frame: AudioFrame) -> None:

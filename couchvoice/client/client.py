@@ -30,8 +30,9 @@ from couchvoice.client.microphone_feed import MicrophoneFeed
 from couchvoice.client.own_voice import OwnVoice, Speak
 from couchvoice.client.recorder import Recorder
 from couchvoice.client.tool_call import run_tool
+from couchvoice.client.updates import Updates
 from couchvoice.contract import EndReply, SessionReply
-from couchvoice.core.client_events import encode_client_event
+from couchvoice.core.client_events import ClientEvent, encode_client_event
 from couchvoice.core.effects import (
     CallTool,
     Effect,
@@ -43,17 +44,16 @@ from couchvoice.core.effects import (
     UpdateAnswered,
 )
 from couchvoice.core.notices import Notice, Problem, StateChanged
-from couchvoice.core.server_events import ServerEvent, parse_server_event
+from couchvoice.core.server_events import ErrorDetail, ErrorReported, ServerEvent, parse_server_event
 from couchvoice.core.session import Session
-from couchvoice.core.session_update import Changes
 from couchvoice.core.state import TALK, SessionState
+from couchvoice.core.turn_detection import read_turn_detection
 from couchvoice.errors import (
     BackendError,
     ConnectionLost,
     CouchvoiceError,
     MessageTooLarge,
     RealtimeError,
-    UpdateRefused,
 )
 from couchvoice.transports.transport import Transport
 
@@ -91,8 +91,9 @@ class Client:
         self.was_open = False  # from here on the backend is owed its ``/end``
         self.ready = asyncio.Event()
         self.quiet = asyncio.Event()  # nobody speaks, nothing is owed to anybody
+        self.updates = Updates(self.session, backend, self._perform)
         self._backend = backend
-        self._microphone = MicrophoneFeed(source, is_meant=lambda: self.session.hears_user, fail=self._fail)
+        self._microphone = MicrophoneFeed(source, is_meant=self._hears_user, fail=self._fail)
         self._own_voice: OwnVoice | None = None
         if speak_text is not None:
             self._own_voice = OwnVoice(speak_text, self.playout, tell=self._receive, observe=self._observe)
@@ -109,7 +110,6 @@ class Client:
         self._handed_out = asyncio.Event()  # the session owes no turn to the recorder any more
         self._deadline: float | None = None
         self._settling: asyncio.Timeout | None = None
-        self._update: asyncio.Future[Problem | None] | None = None  # the last one, answered or not
 
     # The life
 
@@ -154,7 +154,7 @@ class Client:
     def send_text(self, text: str) -> None:
         """Raises NotConnected, and MessageTooLarge for more than MAX_TEXT characters. Blank text says nothing."""
         if len(text) > MAX_TEXT:
-            raise MessageTooLarge(len(text))
+            raise MessageTooLarge(len(text), limit=MAX_TEXT)
         if not text.strip():
             return
         self._perform(self.session.send_text(text, self._now()))
@@ -170,22 +170,6 @@ class Client:
     def end_speaking(self) -> None:
         """Raises NotConnected."""
         self._perform(self.session.end_speaking(self._now()))
-
-    async def update(self, changes: Changes) -> None:
-        """Return when the provider has taken the changes. Raises NotConnected, UpdateRefused."""
-        while self._update is not None and not self._update.done():
-            await asyncio.wait({self._update})
-        sending = self.session.update(changes, self._now())
-        self._update = answer = self._loop.create_future()
-        self._perform(sending)
-        # Whoever waits may be cancelled; the answer comes all the same, and the next update waits for it.
-        if (problem := await asyncio.shield(answer)) is not None:
-            raise UpdateRefused(problem.code, problem.message)
-
-    async def configure(self, *, mode: str | None, voice: str | None) -> None:
-        """Ask the backend for what changes with these, and the provider to take it. Raises BackendError, too."""
-        self.session.require_talk()
-        await self.update((await self._backend.configure(mode=mode, voice=voice)).session)
 
     # Its parts, in order
 
@@ -219,14 +203,22 @@ class Client:
         assert self._transport is not None  # _talk comes after _connect
         try:
             async for payload in self._transport.events():
-                # Some servers send their events as binary messages.
-                event = parse_server_event(payload if isinstance(payload, str) else payload.decode("utf-8", "replace"))
-                log.debug("< %s", type(event).__name__)
-                self._receive(event)
+                self._serve(payload)
         except ConnectionLost as exc:
             self._perform(self.session.lost(self._now()))
             if not self._stop.is_set():  # else it is what was wanted
                 self._fail(exc)
+
+    def _serve(self, payload: str | bytes) -> None:
+        try:
+            # Some servers send their events as binary messages.
+            event = parse_server_event(payload if isinstance(payload, str) else payload.decode("utf-8", "replace"))
+            log.debug("< %s", type(event).__name__)
+            self._receive(event)
+        except Exception:
+            # One item of a serving loop: whatever a provider sends, the user goes on talking.
+            log.exception("x an event of the provider's could not be served")
+            self.session.malformed_messages += 1
 
     async def _settle_debts(self) -> None:
         """The turns that are owed, then ``/end``."""
@@ -251,31 +243,15 @@ class Client:
         self._perform(self.session.receive(event, self._now()))
 
     def _perform(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case SendEvent():
-                    self._send(encode_client_event(effect.event))
-                case CallTool():
-                    assert self._tasks is not None  # calls come from events, events from the reader in the group
-                    self._tasks.create_task(self._call_tool(effect), name=f"tool-{effect.name}")
-                case RecordTurn():
-                    self._recorder.put(effect.turn)
-                case FlushPlayback():
-                    self.playout.flush()
-                    if self._own_voice is not None:
-                        self._own_voice.stop()
-                case SpeakText(response_id, text):
-                    assert self._own_voice is not None  # else the session would not know of it
-                    assert self._tasks is not None  # as above
-                    self._own_voice.begin(response_id, text, self._tasks)
-                case UpdateAnswered(problem):
-                    assert self._update is not None  # it is the one that update() sent
-                    self._update.set_result(problem)
-                case EndSession():
-                    self._fail(RealtimeError(effect.code, effect.message))
-                case _:
-                    self._observe(effect)
-        self._wind()
+        try:
+            for effect in effects:
+                self._do(effect)
+        finally:
+            # Whatever failed: the clock that ends all waiting goes on.
+            self._wind()
+            self._take_stock()
+
+    def _take_stock(self) -> None:
         if self.session.settled:
             self.quiet.set()
         else:
@@ -283,16 +259,42 @@ class Client:
         if self.session.state is SessionState.FINALIZING and self._timer is None:
             self._handed_out.set()
 
-    def _send(self, event: str) -> None:
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case SendEvent(event):
+                self._send(event)
+            case CallTool():
+                assert self._tasks is not None  # calls come from events, events from the reader in the group
+                self._tasks.create_task(self._call_tool(effect), name=f"tool-{effect.name}")
+            case RecordTurn(turn):
+                self._recorder.put(turn)
+            case FlushPlayback():
+                self.playout.flush()
+                if self._own_voice is not None:
+                    self._own_voice.stop()
+            case SpeakText(response_id, text):
+                assert self._own_voice is not None  # else the session would not know of it
+                assert self._tasks is not None  # as above
+                self._own_voice.begin(response_id, text, self._tasks)
+            case UpdateAnswered(problem):
+                self.updates.answered(problem)
+            case EndSession(code, message):
+                self._fail(RealtimeError(code, message))
+            case _:
+                self._observe(effect)
+
+    def _send(self, event: ClientEvent) -> None:
         assert self._transport is not None  # the session sends nothing before it was told that the channel is open
-        log.debug("> %d chars", len(event))
+        text = encode_client_event(event)
+        log.debug("> %d chars", len(text))
         try:
-            self._transport.send(event)
+            self._transport.send(text)
         except ConnectionLost as exc:
             # The reader gets the same news, and ends the talk.
             log.debug("x not sent: %s", exc.reason)
         except MessageTooLarge as exc:
-            self._observe(Problem(exc.code, str(exc)))
+            # To the session it is as if the provider had refused it: whoever waits for its answer learns it now.
+            self._receive(ErrorReported(error=ErrorDetail(code=exc.code, message=str(exc), event_id=event.event_id)))
 
     async def _call_tool(self, call: CallTool) -> None:
         result = await run_tool(self._backend, call)
@@ -330,9 +332,18 @@ class Client:
     def _playback_changed(self, audible: bool) -> None:
         self._perform(self.session.playback_changed(self._now(), audible=audible))
 
+    def _hears_user(self) -> bool:
+        if self.was_open:
+            return self.session.hears_user
+        # Sound leaves before the channel opens, and the session knows nothing until then.
+        detection = read_turn_detection(self.reply.session_config) if self.reply else None
+        return detection is None or detection.detects
+
     # Release: every step is bounded and may be called again
 
     async def _fall_silent(self) -> None:
+        if self._own_voice is not None:
+            self._own_voice.close()
         self.playout.flush()
         await asyncio.gather(
             let_go(self._microphone.close(), "the microphone"), let_go(self._sink.close(), "the loudspeaker")

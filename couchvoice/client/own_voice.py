@@ -43,19 +43,29 @@ class OwnVoice:
         self._tell = tell
         self._observe = observe
         self._floor = asyncio.Lock()
-        self._speeches: set[asyncio.Task[None]] = set()  # awaited by the group that they are begun in
+        self._speeches: dict[str, asyncio.Task[None]] = {}  # awaited by the group that they are begun in
+        self._closed = False
         self._sounding = False
 
     def begin(self, response_id: str, text: str, tasks: asyncio.TaskGroup) -> None:
         """Speak it when those before it have been spoken."""
-        speech = tasks.create_task(self._say(response_id, text), name=f"speak-{response_id}")
-        self._speeches.add(speech)
-        speech.add_done_callback(self._speeches.discard)
+        if self._closed:
+            return
+        speech = self._speeches[response_id] = tasks.create_task(
+            self._say(response_id, text), name=f"speak-{response_id}"
+        )
+        # A task that is cancelled before its first step runs no line of its own.
+        speech.add_done_callback(lambda _: self._end(response_id))
 
     def stop(self) -> None:
         """What is spoken and what waits to be. The sound that is queued already is the playout's."""
-        for speech in self._speeches:
+        for speech in self._speeches.values():
             speech.cancel()
+
+    def close(self) -> None:
+        """Stop for good, and tell nothing of it: what the end of a talk cuts was not heard out. Idempotent."""
+        self._closed = True
+        self.stop()
 
     def covers(self, frame: AudioFrame) -> bool:
         """Whether our sound stands in place of this frame of the provider's. One that can be heard stops us."""
@@ -69,19 +79,28 @@ class OwnVoice:
         return self._sounding
 
     async def _say(self, response_id: str, text: str) -> None:
-        async with self._floor:
-            try:
-                async with asyncio.timeout(SYNTHESIS_TIMEOUT):
-                    speech = await self._speak(text)
-                self._tell(OutputBufferStarted(response_id=response_id))
-                await self._play(speech)
-            except Exception:
-                # One item of a serving loop, made by the application: the words have been shown.
-                log.exception("x the answer %s could not be spoken", response_id)
-                self._observe(Problem("speech_failed", "an answer could not be spoken here"))
-            finally:
-                self._sounding = False
-                self._tell(OutputBufferStopped(response_id=response_id))
+        try:
+            async with self._floor:
+                await self._speak_and_play(response_id, text)
+        finally:
+            self._end(response_id)
+
+    async def _speak_and_play(self, response_id: str, text: str) -> None:
+        try:
+            async with asyncio.timeout(SYNTHESIS_TIMEOUT):
+                speech = await self._speak(text)
+            self._tell(OutputBufferStarted(response_id=response_id))
+            await self._play(speech)
+        except Exception:
+            # One item of a serving loop, made by the application: the words have been shown.
+            log.exception("x the answer %s could not be spoken", response_id)
+            self._observe(Problem("speech_failed", "an answer could not be spoken here"))
+        finally:
+            self._sounding = False
+
+    def _end(self, response_id: str) -> None:
+        if self._speeches.pop(response_id, None) is not None and not self._closed:
+            self._tell(OutputBufferStopped(response_id=response_id))
 
     async def _play(self, speech: AudioFrame) -> None:
         resampler, pace = Resampler(speech.rate, SAMPLE_RATE), Pace()

@@ -27,7 +27,7 @@ from couchvoice.client.endpoints import Endpoints
 from couchvoice.client.own_voice import Speak
 from couchvoice.contract import EndReply, SessionReply, SessionRequest
 from couchvoice.core.notices import Notice
-from couchvoice.core.session_update import Modality, modality_of, speed_of, turn_detection_of
+from couchvoice.core.session_update import Modality
 from couchvoice.core.state import TALK, SessionState
 from couchvoice.core.usage import Usage
 from couchvoice.errors import CouchvoiceError, InvalidState, NotConnected
@@ -188,19 +188,19 @@ class VoiceSession:
 
     async def set_turn_detection(self, detection: Mapping[str, Any] | None) -> None:
         """As in the session config: server_vad, semantic_vad; None for push-to-talk."""
-        await self._require_client().update(turn_detection_of(detection))
+        await self._require_client().updates.set_turn_detection(detection)
 
     async def set_speed(self, speed: float) -> None:
         """Of the assistant's speech, 0.25 to 1.5, from its next answer on. Raises ConfigError for another."""
-        await self._require_client().update(speed_of(speed))
+        await self._require_client().updates.set_speed(speed)
 
     async def set_modalities(self, modality: Modality) -> None:
         """Whether the assistant's next answers are spoken ("audio") or written ("text")."""
-        await self._require_client().update(modality_of(modality))
+        await self._require_client().updates.set_modalities(modality)
 
     async def configure(self, *, mode: str | None = None, voice: str | None = None) -> None:
         """Let the backend change mode or voice; no voice is changed after the first sound. Raises BackendError, too."""
-        await self._require_client().configure(mode=mode, voice=voice)
+        await self._require_client().updates.configure(mode=mode, voice=voice)
 
     # What one can await
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import struct
+import sys
 from pathlib import Path
 
 import pytest
@@ -244,3 +245,9 @@ async def test_a_backend_that_takes_no_turn_and_no_end_is_told(realtime: str, se
     assert {line["code"] for line in ended.of("error")} == {"fault"}
     assert ended.summary["finalized"] is False
     assert ended.status == 130
+
+
+async def test_the_example_of_a_spoken_talk_says_what_it_needs() -> None:
+    ended = await run("fixtures/first-talk.wav", before=(sys.executable, "examples/spoken_talk.py"))
+    assert ended.status == 1
+    assert ended.stderr.startswith("usage: python examples/spoken_talk.py")

@@ -27,6 +27,15 @@ socket.getaddrinfo = ask
 from couchvoice.apps.cli import main
 main()
 """
+_SLOW_TO_END = """
+import time
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(60)
+slow = Slow()
+from couchvoice.apps.cli import main
+main()
+"""
 _NOHUP = """
 import signal
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -65,3 +74,15 @@ async def test_a_talk_that_was_started_with_nohup_outlives_its_terminal(still: P
             command.send(signal.SIGTERM)
             ended = await command.ended()
     assert ended.status == 143
+
+
+@pytest.mark.row("A10")
+async def test_ctrl_c_does_not_wait_for_pythons_own_end():
+    with MinimalBackend(secret=SECRET, delays={"session": 60.0}) as backend:
+        talk = ("talk", "--backend", backend.url, "--text", "--json")
+        async with started(*talk, before=(sys.executable, "-c", _SLOW_TO_END)) as command:
+            await until(lambda: backend.order() == ["session"], within=20.0)
+            command.send(signal.SIGINT)
+            ended = await command.ended()
+    assert ended.status == ended.summary["exit"] == 130
+    assert ended.seconds < SOON + NOISE

@@ -274,3 +274,22 @@ def test_what_was_used_is_said_in_the_summary_and_not_on_the_way(
         assert json.loads(words)["usage"]["output_tokens"] == 122
     else:
         assert words.endswith(", 310 tokens in, 122 out")
+
+
+@pytest.mark.row("O9")
+def test_where_nothing_was_answered_no_tokens_are_counted(capsys: pytest.CaptureFixture[str]):
+    tally = Tally()
+    tally.add(UsageChanged(Usage()))
+    PlainScreen().show_summary(summary(tally))
+    assert "tokens" not in capsys.readouterr().out
+
+
+@pytest.mark.row("E8")
+@pytest.mark.parametrize("hears", [True, False])
+def test_the_view_asks_to_speak_only_where_somebody_hears(hears: bool):
+    screen, written = new_live_screen()
+    screen.hears = hears
+    with screen:
+        screen.show(StateChanged(SessionState.LISTENING))
+    assert ("speak" in written.getvalue()) is hears
+    assert "type and press Enter" in written.getvalue()

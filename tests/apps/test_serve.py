@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -23,6 +25,18 @@ SECOND = 0.5  # seconds from the second signal to the end
 GOING_AWAY = 1001  # RFC 6455 §7.4.1
 SESSION = "/api/voice/realtime/session"
 KEY = {"Authorization": "Bearer any"}
+HALF = (
+    b"POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: localhost\r\n"
+    b"Authorization: Bearer k\r\nContent-Length: 9\r\n\r\n{"
+)
+HANDSHAKE = (
+    b"GET /v1/realtime?faults=answer_delay_ms=60000 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer k\r\n"
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+ITEMS = 8
+OWED = 1024 * 1024  # characters of each; twice, since an item is shown twice
+INVALID_PAYLOAD = 1007  # RFC 6455 §7.4.1
 
 
 async def ready(server: Command) -> str:
@@ -32,8 +46,11 @@ async def ready(server: Command) -> str:
     return url
 
 
-@pytest.mark.parametrize(("end", "health"), [("realtime", "/health"), ("backend", "/api/health")])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    ("end", "health", "number"),
+    [("realtime", "/health", signal.SIGINT), ("backend", "/api/health", signal.SIGTERM)],
+    ids=["realtime", "backend"],
+)
 async def test_a_server_ends_with_0_when_it_is_told(end: str, health: str, number: signal.Signals) -> None:
     async with started("serve", end, "--port", "0") as server:
         url = await ready(server)
@@ -73,20 +90,79 @@ async def test_a_realtime_server_hangs_up_before_it_ends() -> None:
 async def test_a_second_signal_ends_a_server_at_once(number: signal.Signals) -> None:
     async with started("serve", "realtime", "--port", "0") as server:
         url = await ready(server)
-        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
-        # A request whose body does not come: the server would wait for it.
-        writer.write(b"POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: localhost\r\n")
-        writer.write(b"Authorization: Bearer k\r\nContent-Length: 9\r\n\r\n")
-        await writer.drain()
-        async with httpx.AsyncClient() as http:  # so that the request above has come
-            await http.get(f"{url}/health")
-        server.send(signal.SIGTERM)
-        await is_ending(url)
-        server.send(number)
-        ended = await server.ended()
-        writer.close()
+        async with deaf(url):  # the server would wait for it
+            server.send(signal.SIGTERM)
+            await is_ending(url)
+            server.send(number)
+            ended = await server.ended()
     assert ended.status == -number
     assert ended.seconds < SECOND + noise()
+
+
+@asynccontextmanager
+async def deaf(url: str) -> AsyncIterator[None]:
+    """A client that takes nothing, and is owed more than any buffer on the way holds."""
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "x" * OWED}]}
+    event = json.dumps({"type": "conversation.item.create", "item": item})
+    async with (
+        websockets.connect(
+            socket_url(url), additional_headers=KEY, compression=None, max_queue=1, max_size=None, close_timeout=0
+        ) as connection,
+        httpx.AsyncClient() as http,
+    ):
+        for _ in range(ITEMS):
+            await connection.send(event)
+        while f'websocket_messages_total{{direction="in"}} {ITEMS}.0' not in (await http.get(f"{url}/metrics")).text:
+            pass
+        yield
+
+
+def socket_url(url: str) -> str:
+    return url.replace("http://", "ws://") + "/v1/realtime"
+
+
+async def test_requests_that_wait_are_refused_when_the_server_ends() -> None:
+    async with started("serve", "realtime", "--port", "0") as server, httpx.AsyncClient() as http:
+        url = await ready(server)
+        connections = []
+        for request in (HALF, HANDSHAKE):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+            writer.write(request)
+            await writer.drain()
+            connections.append((reader, writer))
+        await http.get(f"{url}/health")  # so that the requests above have come
+        server.send(signal.SIGTERM)
+        for reader, writer in connections:
+            answer = await asyncio.wait_for(reader.read(), END + noise())
+            writer.close()
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert b"shutting_down" in answer
+        ended = await server.ended()
+    assert (ended.status, ended.stderr) == (0, "")
+    assert ended.seconds < END + noise()
+
+
+async def test_clients_that_misbehave_cost_one_line_at_most() -> None:
+    async with started("serve", "realtime", "--port", "0") as server, httpx.AsyncClient() as http:
+        url = await ready(server)
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(HALF)
+        await writer.drain()
+        writer.transport.abort()
+        for query, headers, status in (("", {}, 401), ("?call_id=rtc_1", KEY, 404), ("?faults=status=503", KEY, 503)):
+            with pytest.raises(websockets.InvalidStatus) as refused:
+                await websockets.connect(socket_url(url) + query, additional_headers=headers)
+            assert refused.value.response.status_code == status
+        async with websockets.connect(socket_url(url), additional_headers=KEY) as connection:
+            await connection.send(b"\xff", text=True)
+            await connection.wait_closed()
+            assert connection.close_code == INVALID_PAYLOAD
+        while (await http.get(f"{url}/health")).json()["sessions"]:
+            pass
+        server.send(signal.SIGTERM)
+        ended = await server.ended()
+    (line,) = ended.stderr.splitlines()
+    assert line.endswith("uvicorn.error ERROR Invalid UTF-8 sequence received from client.")
 
 
 async def is_ending(url: str) -> None:
@@ -111,20 +187,32 @@ async def test_a_page_that_is_named_may_call_and_the_name_of_another_host_leads_
 
 
 @pytest.mark.parametrize(
-    ("options", "host", "status"),
+    ("options", "statuses", "warnings"),
     [
-        (("--host", "0.0.0.0"), "kiosk.local", 200),
-        (("--host", "0.0.0.0", "--allow-host", "kiosk.local"), "kiosk.local", 200),
-        (("--host", "0.0.0.0", "--allow-host", "kiosk.local"), "evil.example", 421),
-        (("--allow-host", "kiosk.local"), "kiosk.local", 200),
-        (("--allow-host", "kiosk.local"), "localhost", 200),
-        ((), "kiosk.local", 421),
+        (
+            ("--host", "0.0.0.0"),
+            {"kiosk.local": 200},
+            ["warning: whoever reaches 0.0.0.0 can use this server: it takes any key; see --api-key"],
+        ),
+        (
+            ("--host", "0.0.0.0", "--api-key", "mine", "--allow-host", "kiosk.local"),
+            {"kiosk.local": 200, "evil.example": 421},
+            [],
+        ),
+        (("--allow-host", "kiosk.local"), {"kiosk.local": 200, "localhost": 200, "evil.example": 421}, []),
     ],
+    ids=["any", "named", "loopback"],
 )
-async def test_a_server_for_this_machine_goes_by_its_names(options: tuple[str, ...], host: str, status: int) -> None:
+async def test_a_server_for_this_machine_goes_by_its_names_and_one_for_others_without_a_key_warns(
+    options: tuple[str, ...], statuses: dict[str, int], warnings: list[str]
+) -> None:
     async with started("serve", "realtime", "--port", "0", *options) as server, httpx.AsyncClient() as http:
         url = (await ready(server)).replace("0.0.0.0", "127.0.0.1")
-        assert (await http.get(f"{url}/health", headers={"Host": host})).status_code == status
+        for host, status in statuses.items():
+            assert (await http.get(f"{url}/health", headers={"Host": host})).status_code == status
+        server.send(signal.SIGTERM)
+        ended = await server.ended()
+    assert ended.stderr.splitlines() == warnings
 
 
 async def test_a_secret_for_one_session_and_the_beta_paths_are_options(tmp_path: Path) -> None:
@@ -156,6 +244,7 @@ async def test_a_secret_for_one_session_and_the_beta_paths_are_options(tmp_path:
         (("--chat-url", "ftp://a", "--chat-model", "m"), "ftp://a"),
         (("--sherpa-onnx", "/nowhere"), "/nowhere"),
         (("--faults", "/nowhere/faults.yaml"), "/nowhere/faults.yaml"),
+        (("--api-key", ""), "the API key is empty: give one, or leave the option out"),
     ],
 )
 async def test_an_option_that_cannot_be_is_named(options: tuple[str, ...], sentence: str) -> None:

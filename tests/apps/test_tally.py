@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from couchvoice.apps.tally import Tally, percentile
-from couchvoice.core.notices import TurnRecorded, UsageChanged
+from couchvoice.core.notices import AssistantTranscript, Notice, Problem, TurnRecorded, UsageChanged
 from couchvoice.core.usage import Usage
 from tests.apps.examples import ALL, summary, turn
 
@@ -73,3 +73,28 @@ def test_a_percentile_is_one_of_the_values(values: list[float], percent: int, ex
 
 def test_of_a_hundred_values_the_95th_is_the_95th_percentile():
     assert percentile([float(n) for n in range(1, 101)], 95) == 95.0
+
+
+ANSWER = AssistantTranscript("resp_1", "Hi.", final=True)
+REFUSED = Problem("message_too_large", "say it in parts")
+LATE = Problem("response_timeout", "no answer")
+MISSING = Problem("answer_missing", "no answer")
+
+
+@pytest.mark.parametrize(
+    ("notices", "answered"),
+    [
+        ([], True),
+        ([ANSWER], True),
+        ([REFUSED], False),
+        ([LATE], False),
+        ([LATE, ANSWER], True),
+        ([ANSWER, MISSING], False),
+        ([Problem("invalid_value", "what was that?")], True),
+    ],
+)
+def test_whoever_said_something_was_answered_or_not(notices: list[Notice], answered: bool):
+    tally = Tally()
+    for notice in notices:
+        tally.add(notice)
+    assert tally.answered is answered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 import wave
@@ -10,8 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from couchvoice.apps.talk import _set_up
+from couchvoice.apps.talk_options import TalkOptions
+from couchvoice.core.notices import Notice
 from tests.apps.command import Command, Ended, started
+from tests.client.stage import talking
 from tests.e2e.minimal_backend import MinimalBackend
+from tests.patience import WAIT
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -149,3 +155,14 @@ async def test_the_language_is_the_backends_to_know(realtime: str, secret: str) 
             await talking.ended()
     (session,) = backend.to("session")
     assert session["language"] == "de"
+
+
+@pytest.mark.row("A10", "E8")
+async def test_a_talk_that_ends_as_it_begins_complains_of_nothing() -> None:
+    async with talking() as stage:
+        shown: list[Notice] = []
+        setting_up = asyncio.create_task(_set_up(stage.session, TalkOptions(text=True), shown.append))
+        await stage.peer.wait_for(lambda: stage.peer.of("session.update"))
+        await stage.session.disconnect()
+        await asyncio.wait_for(setting_up, WAIT)
+    assert shown == []

@@ -115,6 +115,37 @@ async def test_stopping_ends_what_is_spoken_and_what_waits():
 
 
 @pytest.mark.row("E10")
+async def test_whoever_is_stopped_before_it_could_speak_has_ended_too():
+    async def speak(text: str) -> AudioFrame:
+        return sound(LONG)
+
+    async with staged(speak) as stage:
+        stage.say("r1")
+        stage.say("r2")
+        await until(lambda: stage.voice.sounding)
+        stage.say("r3")
+        stage.voice.stop()  # r2 waits, r3 has not made its first step
+        stopped = [OutputBufferStopped(response_id=name) for name in ("r1", "r2", "r3")]
+        await until(lambda: all(event in stage.told for event in stopped))
+        assert len(stage.told) == 4
+
+
+@pytest.mark.row("A10", "E10")
+async def test_with_the_end_of_the_talk_it_falls_silent_for_good_and_nothing_was_heard_out():
+    async def speak(text: str) -> AudioFrame:
+        return sound(LONG)
+
+    async with staged(speak) as stage:
+        stage.say("r1")
+        await until(lambda: stage.voice.sounding)
+        stage.voice.close()
+        await until(lambda: not stage.voice.sounding)
+        stage.say("r2")
+        stage.playout.flush()
+    assert stage.told == [OutputBufferStarted(response_id="r1")]
+
+
+@pytest.mark.row("E10")
 @pytest.mark.parametrize("failure", [RuntimeError("no engine"), ValueError("no rate")])
 async def test_a_voice_that_fails_is_a_problem_and_the_next_answer_is_spoken(
     failure: Exception, caplog: pytest.LogCaptureFixture

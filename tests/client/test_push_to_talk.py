@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from couchvoice.core.push_to_talk import MIN_PRESS
 from couchvoice.core.state import SessionState
 from couchvoice.errors import InvalidState
 from tests.audio.tones import pcm16, tone
-from tests.client.stage import ANSWER, QUESTION, Microphone, Stage, talking
+from tests.client.stage import ANSWER, QUESTION, Microphone, Stage, staged, talking
+from tests.e2e.minimal_backend import Fault
 from tests.patience import WAIT, until
+from tests.transports.answering_peer import SECRET
 
 PRESS = MIN_PRESS + 0.05  # seconds, long enough for words
 LOUD = 3000  # of 32767
@@ -151,3 +154,22 @@ async def test_the_button_needs_a_session_that_leaves_turns_to_it():
             async with stage.session.speaking():
                 pass
         assert stage.session.is_connected
+
+
+@pytest.mark.row("D11")
+@pytest.mark.parametrize(("detection", "leaves"), [(None, False), ({"type": "server_vad"}, True)])
+async def test_before_the_channel_opens_the_sound_is_what_the_backend_bound_the_session_to(
+    detection: object, leaves: bool
+):
+    config = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
+    async with staged(microphone=Humming()) as stage:
+        reply = {"client_secret": SECRET, "session_config": config}
+        stage.backend.faults["session"] = Fault(200, json.dumps(reply), "application/json")
+        stage.peer.hangs = True
+        connecting = asyncio.create_task(stage.session.connect())
+        await stage.peer.asked.wait()
+        client = stage.session._client
+        assert client is not None  # it connects
+        assert bool((await client.read_frame()).samples.any()) is leaves
+        stage.session.abort()
+        await asyncio.gather(connecting, return_exceptions=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 
 import pytest
 
+from couchvoice.client.voice_session import VoiceSession
 from couchvoice.core import session_update
 from couchvoice.core.notices import Problem
 from couchvoice.errors import BackendError, ConfigError, NotConnected, UpdateRefused
@@ -170,3 +172,40 @@ async def test_what_was_used_can_be_asked_at_any_time():
         await until(lambda: stage.session.usage.responses)
         await stage.session.disconnect()
         assert (stage.session.usage.input_tokens, stage.session.usage.output_tokens) == (7, 5)
+
+
+NO_CHANGES = [
+    pytest.param(lambda session: session.set_speed("1"), id="speed-in-quotes"),
+    pytest.param(lambda session: session.set_speed(True), id="speed-true"),
+    pytest.param(lambda session: session.set_turn_detection("x"), id="detection-by-name"),
+    pytest.param(lambda session: session.set_turn_detection({"type": object()}), id="no-json"),
+    pytest.param(lambda session: session.set_modalities(object()), id="no-modality"),
+]
+
+
+@pytest.mark.row("D9")
+@pytest.mark.parametrize("change", NO_CHANGES)
+async def test_what_is_no_change_is_refused_at_once_and_stands_in_nobodys_way(
+    change: Callable[[VoiceSession], Awaitable[None]],
+):
+    async with talking() as stage:
+        with pytest.raises(ConfigError):
+            await change(stage.session)
+        assert not stage.peer.of("session.update")
+        changing = asyncio.create_task(stage.session.set_speed(1.0))
+        await the_update(stage)
+        stage.peer.send("session.updated", session={"type": "realtime"})
+        await asyncio.wait_for(changing, WAIT)
+
+
+@pytest.mark.row("D9")
+async def test_a_change_that_no_channel_takes_is_refused_at_once():
+    async with talking() as stage:
+        async with asyncio.timeout(session_update.UPDATE_TIMEOUT / 2):
+            with pytest.raises(UpdateRefused) as caught:
+                await stage.session.set_turn_detection({"type": "x" * 300_000})
+        assert caught.value.code == "message_too_large"
+        changing = asyncio.create_task(stage.session.set_speed(1.0))
+        await the_update(stage)
+        stage.peer.send("session.updated", session={"type": "realtime"})
+        await asyncio.wait_for(changing, WAIT)

@@ -6,10 +6,12 @@ import asyncio
 
 import pytest
 
-from couchvoice.audio.frames import AudioFrame
+from couchvoice.audio.frames import SAMPLE_RATE, AudioFrame
 from couchvoice.core.notices import AssistantTranscript, StateChanged, TurnRecorded, UserTranscript
+from couchvoice.core.server_events import ServerEvent, parse_server_event
 from couchvoice.core.state import SessionState
 from couchvoice.errors import MessageTooLarge, NotConnected
+from tests.audio.tones import pcm16, tone
 from tests.client.stage import ANSWER, QUESTION, staged, talking
 from tests.e2e.minimal_backend import SESSION_CONFIG
 from tests.patience import WAIT, until
@@ -273,3 +275,40 @@ async def test_a_provider_may_send_its_events_as_bytes():
         stage.hold_turn()
         await until(lambda: bool(stage.of(TurnRecorded)))
         assert stage.session.transcript == (QUESTION, ANSWER)
+
+
+@pytest.mark.row("E1")
+async def test_an_event_that_cannot_be_served_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def parse(payload: str) -> ServerEvent:
+        if "poison" in payload:
+            raise ZeroDivisionError
+        return parse_server_event(payload)
+
+    monkeypatch.setattr("couchvoice.client.client.parse_server_event", parse)
+    async with talking() as stage:
+        stage.peer.send("poison")
+        stage.hold_turn()
+        await stage.told(TurnRecorded)
+        client = stage.session._client
+        assert client is not None  # it is connected
+        assert client.session.malformed_messages == 1
+    assert "could not be served" in caplog.text
+
+
+@pytest.mark.row("A10", "E10")
+async def test_an_answer_that_our_own_voice_speaks_is_cut_by_the_end_of_the_talk():
+    async def speak(text: str) -> AudioFrame:
+        return AudioFrame(pcm16(tone(30.0)), SAMPLE_RATE)
+
+    async with talking(speak_text=speak) as stage:
+        stage.ask()
+        say = stage.peer.send
+        say("response.created", response={"id": "resp_1"})
+        say("response.output_text.done", response_id="resp_1", text=ANSWER)
+        say("response.done", response={"id": "resp_1", "status": "completed", "output": []})
+        await until(lambda: stage.session.is_speaking)
+        await stage.session.disconnect()
+    (turn,) = stage.backend.to("turn")
+    assert (turn["assistant_text"], turn["outcome"]) == (ANSWER, "interrupted")
