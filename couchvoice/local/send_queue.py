@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-ROOM = 1024 * 1024  # bytes that may wait when more speech is made: 16 s of audio/pcm in base64
-LIMIT = 16 * 1024 * 1024  # bytes
+ROOM = 1024 * 1024  # characters that may wait when more speech is made: 16 s of audio/pcm in base64
+LIMIT = 16 * 1024 * 1024  # characters; what is long is base64, a byte each
 
 
 class SendQueue:
     def __init__(self) -> None:
         self._texts: deque[str] = deque()
-        self._waiting = 0  # bytes
+        self._waiting = 0  # characters
         self._some = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()

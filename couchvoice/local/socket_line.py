@@ -37,7 +37,8 @@ class SocketLine:
         text = event if isinstance(event, str) else msgspec.json.encode(event).decode()
         if self._queue.put(text):
             return True
-        log.warning("x %s: the client takes nothing, it is let go", self._name)
+        if self._close_code != TOO_SLOW:
+            log.warning("x %s: the client takes nothing, it is let go", self._name)
         self._close_code = TOO_SLOW
         return False
 

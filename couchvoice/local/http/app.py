@@ -22,6 +22,7 @@ from couchvoice.local.detector import SpeechDetector
 from couchvoice.local.engines import Engines
 from couchvoice.local.http.call_routes import CallRoutes
 from couchvoice.local.http.counts import CONTENT_TYPE, Counts, MessageCounter, exposition
+from couchvoice.local.http.ending import Ending
 from couchvoice.local.http.guards import guards
 from couchvoice.local.http.live_sessions import LiveSessions
 from couchvoice.local.http.reception import Reception
@@ -50,11 +51,12 @@ class RealtimeApp:
         options = options or ServerOptions()
         self._speaks_beta = options.beta
         self._counts = Counts()
-        self._live = LiveSessions(options.max_sessions, self._counts)
+        self._ending = Ending()
+        self._live = LiveSessions(options.max_sessions, self._counts, self._ending)
         self._started = time.monotonic()
-        reception = Reception(options, clock=clock)
-        self._secrets = SecretRoutes(reception, self._counts)
-        self._calls = CallRoutes(engines, reception, self._live, self._counts)
+        reception = Reception(options, self._ending, clock=clock)
+        self._secrets = SecretRoutes(reception, self._counts, self._ending)
+        self._calls = CallRoutes(engines, reception, self._live, self._counts, self._ending)
         self._sockets = SocketRoutes(engines, options, reception, self._live, self._counts)
         self.asgi = Starlette(
             routes=[
@@ -92,6 +94,11 @@ class RealtimeApp:
         return [
             Route("/v1/realtime", self._beta(self._calls.create_beta), methods=["POST"]),
             Route("/v1/realtime/sessions", self._beta(self._secrets.mint_beta), methods=["POST"]),
+            Route(
+                "/v1/realtime/transcription_sessions",
+                self._beta(self._secrets.mint_beta_transcription),
+                methods=["POST"],
+            ),
             WebSocketRoute("/openai/realtime", self._sockets.converse_beta),
             Route("/openai/realtimeapi/sessions", self._beta(self._secrets.mint_beta), methods=["POST"]),
             Route("/v1/realtimertc", self._beta(self._calls.create_beta), methods=["POST"]),
@@ -108,7 +115,7 @@ class RealtimeApp:
             await self.end()
 
     async def _health(self, _: Request) -> Response:
-        ending = self._live.is_ending
+        ending = self._ending.has_begun
         shown = {
             "status": "shutting_down" if ending else "ok",
             "sessions": len(self._live),

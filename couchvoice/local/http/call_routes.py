@@ -17,6 +17,7 @@ from starlette.responses import Response
 from couchvoice.local.engines import Engines
 from couchvoice.local.http import multipart
 from couchvoice.local.http.counts import Counts
+from couchvoice.local.http.ending import Ending
 from couchvoice.local.http.live_sessions import WEBRTC, LiveSessions
 from couchvoice.local.http.reception import Reception, new_id
 from couchvoice.local.http.refusals import Refused
@@ -35,11 +36,14 @@ _CALLS = "/v1/realtime/calls"
 
 
 class CallRoutes:
-    def __init__(self, engines: Engines, reception: Reception, live: LiveSessions, counts: Counts) -> None:
+    def __init__(
+        self, engines: Engines, reception: Reception, live: LiveSessions, counts: Counts, ending: Ending
+    ) -> None:
         self._engines = engines
         self._reception = reception
         self._live = live
         self._counts = counts
+        self._ending = ending
 
     async def create(self, request: Request) -> Response:
         return await self._create(request, place=request.url.path, beta=False)
@@ -53,16 +57,17 @@ class CallRoutes:
         with self._counts.refusals():
             admitted = await self._reception.admit(request)
             channel_id = _asked_channel(request)
-            offer, brought = await _read_offer(request)
+            offer, brought = await _read_offer(request, self._ending)
             self._live.take(call_id, WEBRTC)
             try:
-                session = self._reception.open(new_id("sess"), admitted, request, brought)
-                call = Call(call_id, session, self._engines, self._reception.manners(admitted, beta=beta))
-                answer = await _answer(call, offer, channel_id)
+                with self._reception.opening(new_id("sess"), admitted, request, brought) as session:
+                    call = Call(call_id, session, self._engines, self._reception.manners(admitted, beta=beta))
+                    answer = await _answer(call, offer, channel_id)
             except BaseException:
                 self._live.leave(call_id)
                 raise
-        self._live.begin(call_id, call, asyncio.create_task(self._serve(call), name=call_id))
+        self._live.await_at_end(asyncio.create_task(self._serve(call), name=call_id))
+        self._live.begin(call_id, call)
         headers = {"Location": f"{place}/{call_id}"}
         return Response(answer, HTTPStatus.CREATED, media_type="application/sdp", headers=headers)
 
@@ -111,14 +116,14 @@ def _asked_channel(request: Request) -> int | None:
     return int(asked)
 
 
-async def _read_offer(request: Request) -> tuple[bytes, Mapping[str, Any]]:
+async def _read_offer(request: Request, ending: Ending) -> tuple[bytes, Mapping[str, Any]]:
     """The SDP, and the session that came with it. Raises Refused and BadEvent."""
     content_type = request.headers.get("content-type", "")
     match content_type.partition(";")[0].strip().lower():
         case "application/sdp":
-            return await bounded_body(request, MAX_OFFER), {}
+            return await bounded_body(request, MAX_OFFER, ending), {}
         case multipart.FORM:
-            parts = multipart.read_form(content_type, await bounded_body(request, MAX_OFFER + MAX_CONFIG))
+            parts = multipart.read_form(content_type, await bounded_body(request, MAX_OFFER + MAX_CONFIG, ending))
             if "sdp" not in parts:
                 message = "Missing required parameter: 'sdp'."
                 raise Refused(HTTPStatus.BAD_REQUEST, "missing_required_parameter", message, "sdp")

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from couchvoice.errors import ConfigError
@@ -35,7 +36,7 @@ def guards(*, origins: Sequence[str], hosts: Sequence[str]) -> list[Middleware]:
     """From the outermost to the innermost. ``hosts`` empty: any. Raises ConfigError."""
     allowed = frozenset(checked_origin(origin) for origin in origins)
     cors = Middleware(
-        CORSMiddleware,
+        _Cors,
         allow_origins=allowed,
         allow_origin_regex=_LOOPBACK_ORIGIN,
         allow_methods=_METHODS,
@@ -57,6 +58,18 @@ def checked_origin(text: str) -> str:
             f'"{text}" is no origin: write scheme://host or scheme://host:port without a path, or * for any'
         )
     return origin.removesuffix(_DEFAULT_PORTS.get(origin.partition("://")[0], ""))
+
+
+class _Cors(CORSMiddleware):
+    """Starlette's; a subclass, because it has no other place for what a refusal looks like."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        response = super().preflight_response(request_headers)
+        if response.status_code == HTTPStatus.OK:
+            return response
+        message = f"{bytes(response.body).decode()}: see --allow-origin."
+        refused = refusal(Refused(HTTPStatus.BAD_REQUEST, "cors_not_allowed", message))
+        return _with_headers(refused, response)
 
 
 class _HostGuard:
@@ -91,6 +104,13 @@ class _SocketGuard:
 
     def _allows(self, origin: str) -> bool:
         return ANY in self._origins or origin in self._origins or bool(re.fullmatch(_LOOPBACK_ORIGIN, origin))
+
+
+def _with_headers(response: Response, former: Response) -> Response:
+    """Those that do not describe the body of the former one."""
+    for name, value in former.headers.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _bare(host: str) -> str | None:

@@ -14,13 +14,13 @@ from http import HTTPStatus
 from typing import Protocol
 
 from couchvoice.local.http.counts import Counts
+from couchvoice.local.http.ending import RETRY_AFTER, Ending
 from couchvoice.local.http.refusals import Refused
 from couchvoice.local.peer import Call
 
 log = logging.getLogger("couchvoice.local.http.app")
 
 END_TIMEOUT = 3.0  # seconds for all sessions to close, together; then again for those that are cut off
-RETRY_AFTER = 5  # seconds; sessions end when they end
 
 WEBRTC, WEBSOCKET, SIDEBAND = "webrtc", "websocket", "sideband"
 
@@ -41,13 +41,13 @@ class _Place:
 class LiveSessions:
     """``take`` a place, ``begin`` when the session is there, ``leave`` whatever happens."""
 
-    def __init__(self, limit: int, counts: Counts) -> None:
+    def __init__(self, limit: int, counts: Counts, ending: Ending) -> None:
         self._limit = limit
         self._counts = counts
+        self._ending = ending
         self._places: dict[str, _Place] = {}
         # Not a task group: that would wrap whatever fails in the body of the lifespan.
         self._serving: set[asyncio.Task[None]] = set()
-        self.is_ending = False
 
     def __len__(self) -> int:
         """How many count: a sideband belongs to its call."""
@@ -60,21 +60,22 @@ class LiveSessions:
 
     def take(self, name: str, transport: str) -> None:
         """Raises Refused."""
-        if self.is_ending:
-            message = "The server is shutting down."
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "shutting_down", message, retry_after=RETRY_AFTER)
+        self._ending.check()
         if transport != SIDEBAND and len(self) >= self._limit:
             message = f"This server holds {self._limit} sessions at once, and has them."
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "session_limit_reached", message, retry_after=RETRY_AFTER)
         self._places[name] = _Place(transport)
 
-    def begin(self, name: str, session: Session, serving: asyncio.Task[None]) -> None:
+    def await_at_end(self, serving: asyncio.Task[None]) -> None:
+        """The end waits for it, within its bound."""
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+
+    def begin(self, name: str, session: Session) -> None:
         place = self._places[name]
         place.session = session
         self._counts.opened[place.transport] += 1
-        self._serving.add(serving)
-        serving.add_done_callback(self._serving.discard)
-        if self.is_ending:
+        if self._ending.has_begun:
             session.hang_up()
 
     def leave(self, name: str) -> None:
@@ -89,7 +90,7 @@ class LiveSessions:
 
     async def end(self) -> None:
         """Hang up all and wait for them. May be called twice."""
-        self.is_ending = True
+        self._ending.begin()
         for place in self._places.values():
             if place.session is not None:
                 place.session.hang_up()

@@ -10,7 +10,8 @@ import asyncio
 import itertools
 import math
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +20,7 @@ from starlette.requests import HTTPConnection
 
 from couchvoice.local.faults.fault_script import FaultScript
 from couchvoice.local.faults.faults import HEADER, PARAM, REFUSALS, RETRY_AFTER, Faults, parse_faults
+from couchvoice.local.http.ending import Ending
 from couchvoice.local.http.refusals import Refused
 from couchvoice.local.http.secret_book import BookFull, ClientSecret, SecretBook, SecretRequest
 from couchvoice.local.manners import Manners
@@ -42,8 +44,9 @@ class Admitted:
 class Reception:
     """``clock`` gives seconds since the epoch. Raises ConfigError."""
 
-    def __init__(self, options: ServerOptions, *, clock: Callable[[], float]) -> None:
+    def __init__(self, options: ServerOptions, ending: Ending, *, clock: Callable[[], float]) -> None:
         self._options = options
+        self._ending = ending
         self._clock = clock
         self._book = SecretBook(options.api_key, single_use=options.single_use_secrets)
         self._numbers = itertools.count()
@@ -70,7 +73,8 @@ class Reception:
             faults = faults.over(secret.faults)
         if self._script is not None:
             faults = faults.over(self._script.next())
-        await asyncio.sleep((faults.answer_delay_ms or 0) / 1000)
+        async with self._ending.wait(within=None):  # the delay is its bound
+            await asyncio.sleep((faults.answer_delay_ms or 0) / 1000)
         if faults.status is not None:
             status = HTTPStatus(faults.status)
             code, message = REFUSALS[status]
@@ -91,15 +95,24 @@ class Reception:
             raise Refused(HTTPStatus.TOO_MANY_REQUESTS, "rate_limit_exceeded", message, retry_after=wait) from exc
         return secret, session
 
-    def open(
+    @contextmanager
+    def opening(
         self, session_id: str, admitted: Admitted, request: HTTPConnection, brought: Mapping[str, Any] | None = None
-    ) -> SessionObject:
-        """The session, for which its secret is spent. ``brought`` came in the body. Raises Refused and BadEvent."""
+    ) -> Iterator[SessionObject]:
+        """The session, for which its secret is spent unless the block fails. Raises Refused and BadEvent.
+
+        ``brought`` came in the body.
+        """
         expires_at = self._clock() + self._lifetime(admitted.faults)
         session = SessionObject(session_id, _config(admitted, request, brought or {}), expires_at)
         if admitted.secret is not None and not self._book.spend(admitted.secret):
             raise Refused(HTTPStatus.UNAUTHORIZED, "invalid_api_key", "The client secret has been used.")
-        return session
+        try:
+            yield session
+        except BaseException:
+            if admitted.secret is not None:
+                self._book.give_back(admitted.secret)
+            raise
 
     def manners(self, admitted: Admitted, *, beta: bool) -> Manners:
         faults = admitted.faults
@@ -122,7 +135,7 @@ def new_id(prefix: str) -> str:
 
 
 def _config(admitted: Admitted, request: HTTPConnection, brought: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a secret was minted with, no caller changes; what the body says, no query."""
+    """What a secret was minted with, no caller changes, only adds to; what the body says, no query."""
     query = request.query_params
     intent = query.get("intent")
     config: Mapping[str, Any] = ({"type": intent} if intent else {}) | dict(brought)

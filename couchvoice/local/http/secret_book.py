@@ -1,8 +1,8 @@
 """Client secrets: minted for an API key, good for calls until they expire, or for one call.
 
-Law: a secret carries the session config and the faults that it was minted with; who holds it cannot choose another
-config. (OpenAI, "Create client secret": ``expires_after.seconds`` 10 to 7200, default 600; "may be used to create
-multiple sessions" until then, and a running session outlives it.)
+Law: a secret carries the session config and the faults that it was minted with; who holds it changes nothing that
+they name, and may add what they leave open. (OpenAI, "Create client secret": ``expires_after.seconds`` 10 to 7200,
+default 600; "may be used to create multiple sessions" until then, and a running session outlives it.)
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from couchvoice.errors import ConfigError
 from couchvoice.local.faults.faults import Faults
 
 PREFIX = "ek_"
@@ -53,9 +54,15 @@ class BookFull(Exception):
 
 
 class SecretBook:
-    """``api_key`` None: any key that is not empty will do. ``single_use``: a secret opens one session."""
+    """``api_key`` None: any key that is not empty will do. ``single_use``: a secret opens one session.
+
+    Raises ConfigError.
+    """
 
     def __init__(self, api_key: str | None = None, *, single_use: bool = False) -> None:
+        if api_key is not None and not api_key.strip():
+            # Such as a variable that is not set, in a script: never "any key".
+            raise ConfigError("the API key is empty: give one, or leave the option out and any key will do")
         self._api_key = api_key
         self._single_use = single_use
         self._live: dict[str, ClientSecret] = {}
@@ -63,7 +70,7 @@ class SecretBook:
 
     def is_key(self, bearer: str) -> bool:
         """Whether this is an API key (and no client secret)."""
-        if self._api_key is not None:
+        if bearer and self._api_key is not None:
             return secrets.compare_digest(bearer.encode(), self._api_key.encode())
         return bool(bearer) and not bearer.startswith(PREFIX)
 
@@ -96,6 +103,10 @@ class SecretBook:
         if self._single_use:
             self._spent.add(secret.value)
         return True
+
+    def give_back(self, secret: ClientSecret) -> None:
+        """The session for which it was spent did not come about."""
+        self._spent.discard(secret.value)
 
     def _forget_expired(self, now: float) -> None:
         for value in [value for value, secret in self._live.items() if secret.expires_at <= now]:

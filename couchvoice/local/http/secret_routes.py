@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from couchvoice.local.http.counts import Counts
+from couchvoice.local.http.ending import Ending
 from couchvoice.local.http.reception import Reception
 from couchvoice.local.http.request_body import bounded_body
 from couchvoice.local.http.secret_book import SecretRequest
@@ -22,21 +23,30 @@ MAX_CONFIG = 1024 * 1024  # bytes of JSON
 
 
 class SecretRoutes:
-    def __init__(self, reception: Reception, counts: Counts) -> None:
+    def __init__(self, reception: Reception, counts: Counts, ending: Ending) -> None:
         self._reception = reception
         self._counts = counts
+        self._ending = ending
 
     async def mint(self, request: Request) -> Response:
         return JSONResponse(self._minted(await self._body(request), request))
 
     async def mint_beta(self, request: Request) -> Response:
         """A session that holds its secret."""
-        body = secret_request_from_beta(await self._body(request))
-        return JSONResponse(secret_to_beta(self._minted(body, request)))
+        return self._mint_beta(await self._body(request), request)
+
+    async def mint_beta_transcription(self, request: Request) -> Response:
+        """A session that only listens, and holds its secret."""
+        body = await self._body(request)
+        body.pop("modalities", None)  # beta had it here, too: always text
+        return self._mint_beta({"type": "transcription"} | body, request)
+
+    def _mint_beta(self, body: Mapping[str, Any], request: Request) -> Response:
+        return JSONResponse(secret_to_beta(self._minted(secret_request_from_beta(body), request)))
 
     async def _body(self, request: Request) -> dict[str, Any]:
         self._reception.require_key(request)
-        body = await bounded_body(request, MAX_CONFIG)
+        body = await bounded_body(request, MAX_CONFIG, self._ending)
         return read_object(body) if body else {}
 
     def _minted(self, body: Mapping[str, Any], request: Request) -> dict[str, Any]:

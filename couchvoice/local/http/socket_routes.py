@@ -40,6 +40,7 @@ class SocketRoutes:
         self._counts = counts
 
     async def converse(self, socket: WebSocket) -> None:
+        self._await_at_end()
         if "call_id" in socket.query_params:
             await self._join(socket)
         else:
@@ -47,6 +48,7 @@ class SocketRoutes:
 
     async def converse_beta(self, socket: WebSocket) -> None:
         """Azure's preview had a path of its own, and beta names."""
+        self._await_at_end()
         await self._converse(socket, speaks_beta=True)
 
     async def _converse(self, socket: WebSocket, *, speaks_beta: bool) -> None:
@@ -58,12 +60,13 @@ class SocketRoutes:
                 return
             self._live.take(name, WEBSOCKET)
             try:
-                session = self._reception.open(name, admitted, socket)
+                with self._reception.opening(name, admitted, socket) as session:
+                    await socket.accept(_subprotocol(socket))
             except BaseException:
                 self._live.leave(name)
                 raise
         manners = self._reception.manners(admitted, beta=speaks_beta)
-        await self._serve(name, socket, SocketSession(name, socket, session, self._engines, manners))
+        await self._serve(name, SocketSession(name, socket, session, self._engines, manners))
 
     async def _join(self, socket: WebSocket) -> None:
         """A sideband sees and does everything that its call does: a client secret is not enough."""
@@ -72,20 +75,28 @@ class SocketRoutes:
             self._reception.require_key(socket)
             call = self._live.call(socket.query_params["call_id"])
             self._live.take(name, SIDEBAND)
-        await self._serve(name, socket, Sideband(name, socket, call))
+            try:
+                await socket.accept(_subprotocol(socket))
+            except BaseException:
+                self._live.leave(name)
+                raise
+        await self._serve(name, Sideband(name, socket, call))
 
-    async def _serve(self, name: str, socket: WebSocket, session: SocketSession | Sideband) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # this is a coroutine
+    async def _serve(self, name: str, session: SocketSession | Sideband) -> None:
         # One item of a serving loop: a session that fails must not end the others.
         try:
-            self._live.begin(name, session, task)
-            await socket.accept(_subprotocol(socket))
+            self._live.begin(name, session)
             await session.run()
         except Exception:
             log.exception("x session %s failed", name)
         finally:
             self._live.leave(name)
+
+    def _await_at_end(self) -> None:
+        """From before it is accepted: uvicorn answers 500 for whoever still waits when it ends."""
+        task = asyncio.current_task()
+        assert task is not None  # called by coroutines only
+        self._live.await_at_end(task)
 
     async def _refuse_beta(self, socket: WebSocket) -> None:
         self._counts.refused[BETA_DISABLED] += 1

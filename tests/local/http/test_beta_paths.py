@@ -13,6 +13,8 @@ import openai
 import pytest
 import websockets
 from openai import AsyncAzureOpenAI, AsyncOpenAI
+from openai.types.beta.realtime import TranscriptionSession
+from pydantic import TypeAdapter
 
 from tests.local.caller import KEY, SDP, WAIT, Caller, served
 from tests.local.serving import listening
@@ -110,6 +112,29 @@ async def test_beta_hands_out_a_session_that_holds_its_secret(path: str) -> None
 
 
 @pytest.mark.row("O6")
+async def test_beta_hands_out_a_transcription_session_that_holds_its_secret() -> None:
+    async with served(beta=True) as http:
+        body = {
+            "modalities": ["text"],
+            "input_audio_format": "g711_ulaw",
+            "input_audio_transcription": {"model": "whisper-1", "language": "de"},
+            "turn_detection": None,
+        }
+        response = await http.post("/transcription_sessions", json=body)
+        assert response.status_code == 200, response.text
+        shown = response.json()
+        TypeAdapter(TranscriptionSession).validate_python(shown, strict=True)
+        assert shown["input_audio_format"] == "g711_ulaw"
+        assert shown["input_audio_transcription"]["language"] == "de"
+        secret = {"Authorization": f"Bearer {shown['client_secret']['value']}"}
+        caller = Caller()
+        called = await http.post("/calls", content=await caller.offer(), headers=SDP | secret)
+        await caller.accept(called.text)
+        assert (await caller.wait_for("session.created"))["session"]["type"] == "transcription"
+        await caller.close()
+
+
+@pytest.mark.row("O6")
 @pytest.mark.parametrize("path", ["/v1/realtime?model=mine", "/v1/realtimertc?model=mine"])
 async def test_beta_takes_an_offer_at_a_path_of_its_own_and_speaks_beta(path: str) -> None:
     async with served(beta=True) as http:
@@ -131,7 +156,14 @@ async def test_beta_takes_an_offer_at_a_path_of_its_own_and_speaks_beta(path: st
 
 @pytest.mark.row("O6")
 @pytest.mark.parametrize(
-    "path", ["/v1/realtime/sessions", "/v1/realtime?model=m", "/v1/realtimertc", "/openai/realtimeapi/sessions"]
+    "path",
+    [
+        "/v1/realtime/sessions",
+        "/v1/realtime/transcription_sessions",
+        "/v1/realtime?model=m",
+        "/v1/realtimertc",
+        "/openai/realtimeapi/sessions",
+    ],
 )
 async def test_a_request_in_beta_shape_is_refused(path: str) -> None:
     async with served() as http:

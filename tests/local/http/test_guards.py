@@ -62,6 +62,9 @@ async def test_another_page_is_not_told_that_it_may(origin: str) -> None:
         refused = await preflight(http, origin)
         answer = await http.post("/client_secrets", headers={"Origin": origin})
     assert refused.status_code == 400
+    assert refused.json()["error"]["code"] == "cors_not_allowed"
+    assert "origin" in refused.json()["error"]["message"]
+    assert int(refused.headers["Content-Length"]) == len(refused.content)
     for response in (refused, answer):
         assert "Access-Control-Allow-Origin" not in response.headers
 
@@ -83,7 +86,9 @@ async def test_a_page_can_read_why_it_was_refused() -> None:
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 async def test_a_method_that_no_path_has_is_refused_beforehand(method: str) -> None:
     async with served() as http:
-        assert (await preflight(http, LOOPBACK[0], method)).status_code == 400
+        refused = await preflight(http, LOOPBACK[0], method)
+    assert refused.status_code == 400
+    assert "method" in refused.json()["error"]["message"]
 
 
 # Before a WebSocket

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import websockets
+from starlette.types import Message
 
 from couchvoice.local.http import request_body, secret_book
 from couchvoice.local.http.app import RealtimeApp
 from couchvoice.local.server_options import ServerOptions
-from tests.local.caller import KEY, SDP, URL, Caller, calling, engines, minted, served
+from tests.local.caller import KEY, SDP, URL, WAIT, Caller, calling, engines, minted, served
 from tests.local.serving import listening
 from tests.local.socket_caller import BEARER, conversing
 from tests.patience import until
@@ -122,6 +123,48 @@ async def test_a_single_use_secret_opens_one_call_however_many_come_at_once() ->
 
 
 @pytest.mark.row("C3")
+async def test_an_offer_that_failed_leaves_a_single_use_secret_as_it_was() -> None:
+    async with served(single_use_secrets=True) as http:
+        secret = await minted(http)
+        headers = SDP | {"Authorization": f"Bearer {secret}"}
+        for _ in range(2):
+            assert error_code(await http.post("/calls", content=b"v=0", headers=headers), 400) == "invalid_offer"
+        assert (await posted_offer(http, secret)).status_code == 201
+        assert error_code(await http.post("/calls", content=b"v=0", headers=headers), 401) == "invalid_api_key"
+        assert error_code(await posted_offer(http, secret), 401) == "invalid_api_key"
+
+
+@pytest.mark.row("C3")
+async def test_a_client_that_left_before_its_websocket_opened_keeps_its_place_and_its_secret_free(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = RealtimeApp(engines(), ServerOptions(single_use_secrets=True, max_sessions=1)).asgi
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=URL, headers=BEARER) as http,
+    ):
+        secret = await minted(http)
+        scope = {
+            "type": "websocket",
+            "path": "/v1/realtime",
+            "query_string": b"",
+            "headers": [(b"authorization", f"Bearer {secret}".encode())],
+            "subprotocols": [],
+        }
+
+        async def receive() -> Message:
+            return {"type": "websocket.connect"}
+
+        async def gone(_: Message) -> None:
+            raise ConnectionResetError  # ASGI has it that a server raises some OSError
+
+        with pytest.raises(ConnectionResetError):
+            await asyncio.create_task(app(scope, receive, gone), name="websocket")
+        assert (await posted_offer(http, secret)).status_code == 201
+    assert "failed" not in caplog.text
+
+
+@pytest.mark.row("C3")
 async def test_a_single_use_secret_opens_one_websocket() -> None:
     async with listening(single_use_secrets=True) as place, httpx.AsyncClient() as http:
         reply = await http.post(f"http://{place}/v1/realtime/client_secrets", headers=BEARER)
@@ -161,7 +204,45 @@ async def test_a_body_that_never_ends_is_given_up(path: str, monkeypatch: pytest
         assert error_code(await http.post(path, content=trickle(), headers=SDP), 408) == "request_timeout"
 
 
+@pytest.mark.parametrize("path", ["/client_secrets", "/calls"])
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_failure(path: str) -> None:
+    sent: list[Message] = []
+    received: list[Message] = [
+        {"type": "http.request", "body": b"v", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return received.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(name.lower().encode(), value.encode()) for name, value in (SDP | BEARER).items()]
+    scope = {"type": "http", "method": "POST", "path": f"/v1/realtime{path}", "query_string": b"", "headers": headers}
+    await RealtimeApp(engines()).asgi(scope, receive, send)
+    assert json.loads(sent[-1]["body"])["error"]["code"] == "client_disconnected"
+
+
 # The end
+
+
+@pytest.mark.parametrize("query", ["", "?faults=answer_delay_ms=60000"])
+async def test_a_request_that_waits_is_refused_when_the_server_ends(query: str) -> None:
+    app = RealtimeApp(engines())
+    waits = asyncio.Event()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b"v"
+        waits.set()
+        await asyncio.Event().wait()
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app.asgi), base_url=URL, headers=BEARER) as http:
+        posting = asyncio.create_task(http.post(f"/calls{query}", content=half(), headers=SDP), name="posting")
+        if not query:  # the delay comes before the body
+            await waits.wait()
+        await app.end()
+        assert error_code(await asyncio.wait_for(posting, WAIT), 503) == "shutting_down"
 
 
 async def test_a_server_that_ends_hangs_up_and_lets_nobody_in() -> None:

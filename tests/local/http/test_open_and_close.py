@@ -22,7 +22,7 @@ from tests.local.caller import SDP, Caller, calling, served
 from tests.local.serving import listening
 from tests.local.socket_caller import conversing
 
-CYCLES = 40
+CYCLES = 16
 AT_ONCE = 8
 # What a session is made of; the caller's own peer connection counts, too.
 PARTS = (Call, Dialogue, Mouth, Performer, RTCPeerConnection, Sideband, SocketLine, SocketSession)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from couchvoice.errors import ConfigError
 from couchvoice.local.faults.faults import Faults
 from couchvoice.local.http.secret_book import MAX_LIVE, BookFull, SecretBook
 
@@ -67,3 +68,18 @@ def test_any_key_will_do_that_is_no_secret() -> None:
 def test_the_one_key_is_the_only_one() -> None:
     book = SecretBook("sk-ü")
     assert [book.is_key(bearer) for bearer in ("sk-ü", "sk-u", "", "ek_1")] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("key", ["", " ", "\n"])
+def test_an_empty_key_is_a_mistake_and_never_lets_anybody_in(key: str) -> None:
+    with pytest.raises(ConfigError, match="the API key is empty"):
+        SecretBook(key)
+
+
+@pytest.mark.row("C3")
+def test_a_secret_that_was_given_back_opens_one_session() -> None:
+    book = SecretBook(single_use=True)
+    secret = book.mint({}, now=NOW)
+    assert book.spend(secret)
+    book.give_back(secret)
+    assert [book.spend(secret) for _ in range(2)] == [True, False]
