@@ -1,8 +1,8 @@
 """The exit status of a talk: which failure is which number.
 
-0 ok · 1 broke after ready, or a turn or ``/end`` was not accepted · 2 wrong options or unreadable input file ·
-3 no audio device · 4 backend or provider unreachable, refusing or answering nonsense before ready · 130 Ctrl-C ·
-143 SIGTERM.
+0 ok · 1 broke after ready, or a turn or ``/end`` was not accepted, or an answer never came · 2 wrong options or
+unreadable input file · 3 no audio device · 4 backend or provider unreachable, refusing or answering nonsense before
+ready · 130 Ctrl-C · 143 SIGTERM.
 """
 
 from __future__ import annotations

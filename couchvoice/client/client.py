@@ -163,6 +163,10 @@ class Client:
         """Raises NotConnected."""
         self._perform(self.session.interrupt(self._now()))
 
+    def respond(self) -> None:
+        """Raises NotConnected."""
+        self._perform(self.session.respond(self._now()))
+
     def begin_speaking(self) -> None:
         """Raises NotConnected, and InvalidState while the server detects turns."""
         self._perform(self.session.begin_speaking(self._now()))

@@ -160,6 +160,10 @@ class VoiceSession:
         """Stop the answer that is being given. Raises NotConnected outside a talk."""
         self._require_client().interrupt()
 
+    def respond(self) -> None:
+        """Ask for an answer to what was said, where the server gives none by itself. Raises NotConnected."""
+        self._require_client().respond()
+
     def begin_speaking(self) -> None:
         """Push-to-talk, the button is down: the answer stops, and what the microphone hears from now on is sent.
 

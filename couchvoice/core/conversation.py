@@ -32,7 +32,7 @@ from couchvoice.core.responses import ResponseGate
 from couchvoice.core.transcription import tells_words
 from couchvoice.core.turn import Outcome
 from couchvoice.core.turn_detection import TurnDetection, read_turn_detection
-from couchvoice.core.turns import TurnLedger
+from couchvoice.core.turns import Expected, TurnLedger
 from couchvoice.errors import InvalidState
 
 UserWords = server.InputTranscriptDelta | server.InputTranscriptCompleted | server.InputTranscriptFailed
@@ -88,6 +88,9 @@ class Conversation:
         if told is not None:
             self._ledger.expect_words(told)
         before, self._detection = self._detection, read_turn_detection(config) or self._detection
+        if self._spoken is not None and not self._detection.detects:
+            self._spoken = None  # nobody will tell where this speech ends
+            return self._gate.let_go(now)
         if self._detection.detects and not before.detects:
             self._push.abandon()
             waiting = self._gate.let_go(now)
@@ -108,7 +111,7 @@ class Conversation:
             case server.ItemAdded():
                 return self._item_added(event, now)
             case server.InputTranscriptDelta() | server.InputTranscriptCompleted() | server.InputTranscriptFailed():
-                return self.transcribed(event, now) + self._bridge.advance(now)
+                return self._words(event, now)
             case server.ResponseCreated():
                 return self._response_created(event.response.id, now)
             case server.OutputItemAdded():
@@ -160,6 +163,10 @@ class Conversation:
             *self._gate.request(now),
         ]
 
+    def respond(self, now: float) -> list[Effect]:
+        """Somebody wants an answer to what was said so far."""
+        return self._gate.request(now)
+
     def interrupt(self) -> list[Effect]:
         running = self._gate.running()
         for response_id in running:
@@ -195,7 +202,7 @@ class Conversation:
         return min((time for part in parts if (time := part.next_timeout()) is not None), default=None)
 
     def handle_timeout(self, now: float) -> list[Effect]:
-        effects = self._push.expire(now)
+        effects = self._push.expire(now, words_known=self._ledger.words_unanswered)
         effects += self._answer_speech(now)
         expired = self._gate.expire(now)
         if expired:
@@ -205,29 +212,59 @@ class Conversation:
     def take_turns(self, now: float) -> list[Effect]:
         """The turns that are over by now."""
         self._ear.settle(now)
-        return [RecordTurn(turn) for turn in self._ledger.take_closed(now, answer_expected=self._gate.expects)]
+        asked, continues = self._gate.expects, self._gate.continues
+        answer = asked or self._detection.answers or self.user_speaks or self._push.busy
+        return [RecordTurn(turn) for turn in self._ledger.take_closed(now, Expected(asked, answer, continues))]
 
     # Server events
 
     def _speech_started(self, item_id: str) -> list[Effect]:
+        if not self._detection.detects:
+            return []  # a late word of a detection that was switched off
         self._spoken = item_id
+        self._gate.hold()
         if not self._detection.interrupts:
             return []
         self._bridge.doubt(self._gate.running())
         return self._ear.cut(self._gate.running())
 
     def _speech_stopped(self, event: server.SpeechStopped, now: float) -> list[Effect]:
-        self._spoken = None
-        self._ledger.user_item(event.item_id, now)
+        self._user_item(event.item_id, now)
+        if self._spoken is not None:
+            self._spoken = None
+            self._gate.leave(now)  # the commit follows: before it, an answer would miss these words
         return []
 
     def _committed(self, event: server.InputCommitted, now: float) -> list[Effect]:
         # A server may commit without speech_stopped; a commit of other words does not end these.
-        if event.item_id == self._spoken:
-            self._spoken = None
-        released_at = self._push.committed()
-        self._ledger.user_item(event.item_id, now if released_at is None else released_at)
-        return self._answer_speech(now)
+        over = self._spoken in (event.item_id, None)
+        self._user_item(event.item_id, self._push.committed(event.item_id, now))
+        if not over or not self._detection.detects:
+            return self._answer_speech(now)
+        self._spoken = None
+        if not self._detection.answers:
+            return self._gate.let_go(now)
+        self._gate.leave(now)
+        return []
+
+    def _words(self, event: UserWords, now: float) -> list[Effect]:
+        heard = self.transcribed(event, self._said_at(event.item_id, now))
+        self._overtake()
+        return heard + self._answer_speech(now) + self._bridge.advance(now)
+
+    def _user_item(self, item_id: str, at: float) -> None:
+        self._ledger.user_item(item_id, at)
+        self._overtake()
+
+    def _overtake(self) -> None:
+        if self._ledger.overtake(self._gate.continues):
+            self._gate.join()
+
+    def _said_at(self, item_id: str, now: float) -> float:
+        """An item that nobody announced tells as well as ``committed`` that a commit of ours holds."""
+        if self._ledger.knows_item(item_id) or not self._push.awaits_commit:
+            return now
+        return self._push.committed(item_id, now)
 
     def _answer_speech(self, now: float) -> list[Effect]:
         """The user has let go of the floor: ask for the answer to what was said, and for what had to wait."""
@@ -242,8 +279,10 @@ class Conversation:
         item = event.item
         if item.id and item.role == "user":
             # Text that we did not type is history that somebody put back: it was a turn already.
-            if not any(part.type == "input_text" for part in item.content or ()):
-                self._ledger.user_item(item.id, now)
+            typed = any(part.type == "input_text" for part in item.content or ())
+            if not typed:
+                self._user_item(item.id, self._said_at(item.id, now))
+                return self._answer_speech(now)
         elif item.id and event.previous_item_id:
             self._ledger.place(item.id, event.previous_item_id)
         return []
@@ -253,8 +292,7 @@ class Conversation:
             return []
         earlier = self._gate.running()
         self._ear.response_created(now)
-        self._ledger.response_created(response_id)
-        self._gate.created(response_id)
+        self._ledger.response_created(response_id, continues=self._gate.created(response_id))
         for superseded in earlier:
             self._bridge.superseded(superseded)
         effects = [effect for superseded in earlier for effect in self._answer_calls(superseded, now)]
@@ -279,7 +317,7 @@ class Conversation:
             return effects
         effects += self._ear.response_done(answer, response, now)
         effects += self._bridge.response_done(response, now)
-        # The continuation first: what a waiting request wants, it gives as well.
+        # The continuation first: a request that waits is for the turn after it.
         effects += self._answer_calls(response.id, now)
         return effects + self._gate.done(response.id, now)
 
@@ -313,7 +351,11 @@ class Conversation:
         calls = self._bridge.take_answerable(response_id)
         outputs = (FunctionCallOutput(call.call_id, encode_output(call.output)) for call in calls)
         effects: list[Effect] = [SendEvent(ItemCreate(self._ids.event(), output)) for output in outputs]
-        return effects + self._gate.request(now) if self._bridge.continues(calls) else effects
+        if not self._bridge.continues(calls):
+            return effects
+        if self._ledger.goes_on(response_id):
+            return effects + self._gate.continue_after(response_id, now)
+        return effects + self._gate.request(now)
 
     def _give_up_unless_expected(self) -> None:
         if not self._gate.expects:

@@ -43,6 +43,7 @@ class PushToTalk:
         self._pressed_at = 0.0
         self._released_at = 0.0
         self._commits: dict[str, _Commit] = {}  # unanswered, by event_id
+        self._committed: set[str] = set()  # items
         self._result: bool | None = None  # of the presses since ``take_result``: whether they said something
 
     @property
@@ -68,10 +69,16 @@ class PushToTalk:
         self.button, self._released_at = Button.RELEASED, now
         return []
 
-    def committed(self) -> float | None:
-        """The oldest commit holds. When its speech ended; None: it was not ours."""
-        if not self._commits:
-            return None
+    @property
+    def awaits_commit(self) -> bool:
+        return bool(self._commits)
+
+    def committed(self, item_id: str, now: float) -> float:
+        """The oldest commit holds. When its speech ended: now, if it was not ours, or this item was told before."""
+        known = item_id in self._committed
+        self._committed.add(item_id)
+        if known or not self._commits:
+            return now
         self._result = True
         return self._commits.pop(next(iter(self._commits))).released_at
 
@@ -100,8 +107,11 @@ class PushToTalk:
             dues.append(self._released_at + COMMIT_DELAY)
         return min(dues, default=None)
 
-    def expire(self, now: float) -> list[Effect]:
+    def expire(self, now: float, *, words_known: bool) -> list[Effect]:
+        """``words_known``: something was said for certain, though no commit was answered."""
         late = [name for name, commit in self._commits.items() if now >= commit.due]
+        if late and words_known:
+            self._result = True
         for name in late:
             del self._commits[name]
         effects: list[Effect] = [Problem("commit_timeout", _UNANSWERED) for _ in late]

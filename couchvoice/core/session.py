@@ -44,6 +44,7 @@ class Session:
         self._updates = SessionUpdates(ids)
         self._meter = UsageMeter()
         self._warm_at: float | None = None
+        self._ending = Outcome.INTERRUPTED  # what becomes of the turns that are cut by ``close``
 
     @property
     def state(self) -> SessionState:
@@ -81,7 +82,7 @@ class Session:
 
     def close(self, now: float) -> list[Effect]:
         """The user has had enough. Transcripts that are owed may still be fed until the session is ``settled``."""
-        return self._finish(Outcome.INTERRUPTED, now, patience=LAST_TRANSCRIPT_TIMEOUT)
+        return self._finish(self._ending, now, patience=LAST_TRANSCRIPT_TIMEOUT)
 
     def lost(self, now: float) -> list[Effect]:
         """The connection is gone; nothing more will come."""
@@ -126,6 +127,11 @@ class Session:
         """The user typed. Raises NotConnected before the channel is open and after the talk."""
         self.require_talk()
         return self._settle(self._conversation.send_text(text, now), now)
+
+    def respond(self, now: float) -> list[Effect]:
+        """Ask for an answer to what was said: where the server gives none by itself. Raises NotConnected."""
+        self.require_talk()
+        return self._settle(self._conversation.respond(now), now)
 
     def interrupt(self, now: float) -> list[Effect]:
         """The user wants the assistant to stop. Raises NotConnected as ``send_text`` does."""
@@ -179,10 +185,14 @@ class Session:
                 return self._conversation.receive(event, now) + self._warm()
             case server.SessionUpdated():
                 # Not every server repeats what it was told, least of all a null.
-                asked = self._conversation.configure(self._updates.pending, now)
-                return asked + self._conversation.receive(event, now) + self._warm() + self._updates.answer()
-            case server.ErrorReported(error=error) if self._updates.named_in(error) and error.code not in FATAL:
-                return self._updates.answer(Problem(error.code or error.type or "error", error.message))
+                changes, answer = self._updates.updated(event.session)
+                asked = self._conversation.configure(changes, now)
+                return asked + self._conversation.receive(event, now) + self._warm() + answer
+            case server.ErrorReported(error=error) if error.code in FATAL:
+                self._ending = Outcome.CONNECTION_INTERRUPTED
+                return self._conversation.receive(event, now)
+            case server.ErrorReported(error=error) if (refused := self._updates.refused(error)) is not None:
+                return refused
             case _:
                 return self._conversation.receive(event, now)
 

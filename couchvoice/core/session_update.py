@@ -6,7 +6,8 @@ and whether it speaks or writes. Law: one update at a time, and each is answered
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from couchvoice.core import server_events as server
@@ -18,6 +19,7 @@ from couchvoice.errors import ConfigError, InvalidState
 
 UPDATE_TIMEOUT = 5.0  # seconds
 SLOWEST, FASTEST = 0.25, 1.5  # OpenAI: ``audio.output.speed``
+_ROUNDING = 0.001  # of a number, as servers repeat it
 
 Modality = Literal["audio", "text"]
 Changes = Mapping[str, Any]  # a GA partial session
@@ -44,23 +46,37 @@ class SessionUpdates:
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
         self._sent: SessionUpdate | None = None
+        self._asked: Changes = {}  # by ``_sent``
         self._due: float | None = None
+        self._late: dict[str, Changes] = {}  # by event_id: given up, and their answers may still come
+        self._passed = False  # an answer was taken for that of a late one while ``_sent`` waited
 
     def send(self, changes: Changes, now: float) -> list[Effect]:
         """Raises InvalidState while another one is unanswered."""
         if self._sent is not None:
             raise InvalidState("a session.update is under way: wait for its answer")
         self._sent = SessionUpdate(self._ids.event(), {"type": "realtime", **changes})
-        self._due = now + UPDATE_TIMEOUT
+        self._asked, self._due, self._passed = changes, now + UPDATE_TIMEOUT, False
         return [SendEvent(self._sent)]
 
-    @property
-    def pending(self) -> Changes:
-        """What was asked for and is not answered."""
-        return self._sent.session if self._sent else {}
+    def updated(self, session: Changes) -> tuple[Changes, list[Effect]]:
+        """The server's session after a change: what was asked for holds, repeated or not, and who waited is told."""
+        agreed = _agree(self._asked, session) if self._sent else None
+        if self._late and not agreed:
+            self._passed = True
+            return self._late.pop(next(iter(self._late))), []
+        if self._sent is None or agreed is False:
+            return {}, []
+        self._late.clear()
+        return self._asked, self.answer()
 
-    def named_in(self, error: server.ErrorDetail) -> bool:
-        return self._sent is not None and error.event_id == self._sent.event_id
+    def refused(self, error: server.ErrorDetail) -> list[Effect] | None:
+        """None: the error is not about an update."""
+        if self._late.pop(error.event_id or "", None) is not None:
+            return []
+        if self._sent is None or error.event_id != self._sent.event_id:
+            return None
+        return self.answer(Problem(error.code or error.type or "error", error.message))
 
     def answer(self, problem: Problem | None = None) -> list[Effect]:
         """The one that is under way is answered; without one nothing happens."""
@@ -73,6 +89,35 @@ class SessionUpdates:
         return self._due
 
     def expire(self, now: float) -> list[Effect]:
-        if self._due is None or now < self._due:
+        if self._sent is None or self._due is None or now < self._due:
             return []
+        if self._passed:
+            self._late.clear()  # it was this one's answer: the late ones have none
+        else:
+            self._late[self._sent.event_id] = self._asked
         return self.answer(Problem("update_timeout", "the provider did not answer session.update"))
+
+
+def _agree(asked: Changes, told: Changes) -> bool | None:
+    """Whether the server has what was asked for. None: it does not say, or it has a part of it."""
+    verdicts = set(_verdicts(asked, told))
+    if verdicts == {True}:
+        return True
+    return False if False in verdicts and True not in verdicts else None
+
+
+def _verdicts(asked: Changes, told: Changes) -> Iterator[bool | None]:
+    for name, value in asked.items():
+        there = told.get(name)
+        if name not in told:
+            yield None
+        elif isinstance(value, Mapping) and isinstance(there, Mapping):
+            yield from _verdicts(value, there)
+        elif value == there:
+            yield True
+        elif value is None or there is None:
+            yield False
+        elif isinstance(value, int | float) and isinstance(there, int | float):
+            yield math.isclose(value, there, rel_tol=_ROUNDING)
+        else:
+            yield None  # a server has words of its own, as for a model

@@ -87,14 +87,20 @@ class Turn:
     @property
     def unanswered(self) -> bool:
         """It still waits for its answer: a response that was cut before its first word or call is none."""
-        called = any(call.state is not CallState.DROPPED for call in self.calls)
-        return not (self.given_up or called) and all(answer.cut and not answer.text for answer in self.answers.values())
+        if self.given_up or self._called:
+            return False
+        return all(answer.cut and not answer.text for answer in self.answers.values())
 
     @property
     def quiet(self) -> bool:
         """Nothing that has begun goes on: each answer is heard out, each call is settled."""
         answers_over = all(answer.heard_out for answer in self.answers.values())
-        return answers_over and all(call.settled for call in self.calls)
+        return answers_over and not self.calling
+
+    @property
+    def calling(self) -> bool:
+        """A tool of its own has not been answered."""
+        return any(not call.settled for call in self.calls)
 
     @property
     def awaits_transcript(self) -> bool:
@@ -108,7 +114,20 @@ class Turn:
             return self.cut_short
         answers = list(self.answers.values())
         spoiled = any(answer.cut and answer.text for answer in answers)
-        return Outcome.INTERRUPTED if spoiled or (answers and answers[-1].cut) else Outcome.COMPLETED
+        whole = self._served and not spoiled and not (answers and answers[-1].cut)
+        return Outcome.COMPLETED if whole else Outcome.INTERRUPTED
+
+    @property
+    def _called(self) -> bool:
+        return any(call.state is not CallState.DROPPED for call in self.calls)
+
+    @property
+    def _served(self) -> bool:
+        """It got what an answer may be: words, a call, or the silence of a response that was completed."""
+        whole = [answer for answer in self.answers.values() if answer.status != "failed"]
+        if self.answers and not whole:
+            return False
+        return self._called or any(answer.text or answer.status == "completed" for answer in whole)
 
     def lines(self) -> Iterator[Line]:
         for item_id, item in self.items.items():
@@ -116,6 +135,13 @@ class Turn:
                 yield Line("user", item.text, item_id)
         if self.assistant_text:
             yield Line("assistant", self.assistant_text)
+
+    def holds(self, response_ids: Iterable[str]) -> bool:
+        return any(response_id in self.answers for response_id in response_ids)
+
+    def give_up(self) -> None:
+        """No answer will come."""
+        self.given_up = True
 
     def stop_waiting(self) -> None:
         """The words did not come in time."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 
 from couchvoice.core.answer import Answer
 from couchvoice.core.calls import Call
@@ -16,8 +17,18 @@ from couchvoice.core.turn import FinishedTurn, Line, Outcome, Transcript, Turn, 
 
 TRANSCRIPT_TIMEOUT = 5.0  # seconds after the answer was heard out
 LAST_TRANSCRIPT_TIMEOUT = 1.0  # seconds, at the end of the session
+UNASKED_TIMEOUT = 5.0  # seconds; where the server does not answer by itself, how long an answer may be asked for
 REMEMBERED_LINES = 40
 REMEMBERED_CHARACTERS = 16_000  # of the lines that a tool is given, the newest
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is on its way to the turns. ``continues``: after the calls of these responses the model speaks on."""
+
+    response: bool  # one that we want has not begun
+    answer: bool  # what was said will be answered, whether or not that was asked for yet
+    continues: Collection[str] = ()
 
 
 class TurnLedger:
@@ -71,10 +82,15 @@ class TurnLedger:
         if (item := self._said(item_id, now)) and item.transcript is Transcript.PENDING:
             item.text, item.transcript = "", Transcript.FAILED
 
+    def knows_item(self, item_id: str) -> bool:
+        return item_id in self._by_item or item_id in self._past_items or item_id in self._output_items
+
     # What the assistant does
 
-    def response_created(self, response_id: str) -> None:
-        turn = self._open[-1] if self._open else self._begin()
+    def response_created(self, response_id: str, *, continues: str | None = None) -> None:
+        """``continues``: the response after whose calls this one speaks on; else it is to the last words."""
+        last = self._open[-1] if self._open else self._begin()
+        turn = self._by_response.get(continues or "", last)
         turn.answers[response_id] = Answer()
         self._by_response[response_id] = turn
 
@@ -112,6 +128,20 @@ class TurnLedger:
         """Those of the turns that are not over, by response id."""
         for turn in self._open:
             yield from turn.answers.items()
+
+    def overtake(self, continues: Collection[str]) -> bool:
+        """Who has spoken on waits for no tool: the turns that do are cut. True: what was to follow them is as well."""
+        if not self._open or self._open[-1].spoken_at is None:
+            return False
+        cut = [turn for turn in list(self._open)[:-1] if turn.calling or turn.holds(continues)]
+        for turn in cut:
+            turn.cut_short = Outcome.INTERRUPTED
+        return bool(cut)
+
+    def goes_on(self, response_id: str) -> bool:
+        """Whether the turn of this response may still get the answer after its calls."""
+        turn = self._by_response.get(response_id)
+        return turn is not None and turn.cut_short is None
 
     def give_up(self, response_id: str | None = None) -> None:
         """No (other) answer will come: to the words of this response's turn, or to the last words of all."""
@@ -154,25 +184,31 @@ class TurnLedger:
         """Somebody spoke and no response is known yet."""
         return bool(self._open) and self._open[-1].unanswered and bool(self._open[-1].items)
 
+    @property
+    def words_unanswered(self) -> bool:
+        """Somebody's words are known, and no response to them."""
+        return self.answer_owed and bool(self._open[-1].user_text)
+
     def finish(self, outcome: Outcome, now: float, *, patience: float) -> None:
         """No more talk: what is not settled is cut. Transcripts may still come for ``patience`` seconds."""
         self._finished, self._patience = True, patience
         for turn in self._open:
             if turn.settled_at is None:
                 turn.cut_short = outcome
-            turn.settled_at = now
+            turn.settled_at, turn.given_up = now, True
 
-    def take_closed(self, now: float, *, answer_expected: bool) -> list[FinishedTurn]:
+    def take_closed(self, now: float, expected: Expected) -> list[FinishedTurn]:
         """The turns that are over by now. Those without a word are dropped: there is nothing to record."""
         if not self._finished:
             self._join_unanswered()
             for turn in self._open:
-                self._settle(turn, now, answer_expected=answer_expected)
+                self._settle(turn, now, expected)
         for turn in self._open:
-            if turn.settled_at is not None and now >= turn.settled_at + self._patience:
-                turn.stop_waiting()
+            for due, stop_waiting in self._dues(turn):
+                if now >= due:
+                    stop_waiting()
         closed: list[FinishedTurn] = []
-        while self._open and self._open[0].settled_at is not None and not self._open[0].awaits_transcript:
+        while self._open and self._open[0].settled_at is not None and not any(self._dues(self._open[0])):
             turn = self._open.popleft()
             self._forget(turn)
             if turn.user_text or turn.assistant_text:
@@ -181,8 +217,14 @@ class TurnLedger:
         return closed
 
     def next_timeout(self) -> float | None:
-        waiting = (turn.settled_at for turn in self._open if turn.awaits_transcript)
-        return min((settled_at + self._patience for settled_at in waiting if settled_at is not None), default=None)
+        return min((due for turn in self._open for due, _ in self._dues(turn)), default=None)
+
+    def _dues(self, turn: Turn) -> Iterator[tuple[float, Callable[[], None]]]:
+        """What a turn that is settled still waits for: until when, and what ends it then."""
+        if turn.settled_at is not None and turn.awaits_transcript:
+            yield turn.settled_at + self._patience, turn.stop_waiting
+        if turn.settled_at is not None and turn.unanswered:
+            yield turn.settled_at + UNASKED_TIMEOUT, turn.give_up
 
     def _begin(self) -> Turn:
         turn = Turn()
@@ -229,10 +271,11 @@ class TurnLedger:
                 self._by_item |= dict.fromkeys(turn.items, following)
                 self._by_response |= dict.fromkeys(turn.answers, following)
 
-    def _settle(self, turn: Turn, now: float, *, answer_expected: bool) -> None:
-        # Responses go to the last turn: those before it have had all that they will get.
-        waiting = turn is self._open[-1] and (turn.unanswered or answer_expected)
-        if waiting or not turn.quiet:
+    def _settle(self, turn: Turn, now: float, expected: Expected) -> None:
+        # Responses go to the last turn: those before it get no more than what follows their calls.
+        is_last = turn is self._open[-1]
+        waiting = is_last and (expected.response or (turn.unanswered and expected.answer))
+        if waiting or turn.holds(expected.continues) or not turn.quiet:
             turn.settled_at = None
         elif turn.settled_at is None:
             turn.settled_at = now

@@ -7,11 +7,13 @@ Law: each response and each transcript counts once, however often it is told; wh
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 from couchvoice.core import server_events as server
+
+# Whole numbers are exact up to here in every reader of JSON, and no sum of such grows out of a float.
+_MOST = 2**53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,5 +90,7 @@ def _count_of(usage: Mapping[str, object], name: str) -> int:
 
 def _number(usage: Mapping[str, object], name: str) -> float:
     value = usage.get(name)
-    # A sum that has swallowed infinity, as some JSON has it, stays there.
-    return max(0.0, value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    # Some JSON has infinity, or a whole number that no float holds.
+    return value if 0 <= value <= _MOST else 0.0

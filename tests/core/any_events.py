@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from couchvoice.core import server_events as server
 from tests.core import talk
 
-USAGE = {"input_tokens": 2, "output_tokens": 3}
+USAGE = {"input_tokens": 2, "output_tokens": 3, "input_token_details": {"text_tokens": 10**400}}
 numbers = st.integers(1, 8)
 users = numbers.map("u{}".format)
 responses = numbers.map("r{}".format)

@@ -23,6 +23,7 @@ from tests.core.talk import (
     answered,
     asked,
     buffer_stopped,
+    call_done,
     call_item,
     called,
     created,
@@ -34,6 +35,7 @@ from tests.core.talk import (
     said,
     sent,
     speaking,
+    spoken,
     states,
     texts,
     transcript,
@@ -123,6 +125,14 @@ def test_an_error_after_which_nothing_is_served_ends_the_session(session: Sessio
     assert feed(session, error(code, message="over")) == [EndSession(code, "over")]
 
 
+@pytest.mark.row("E9", "I5")
+def test_a_turn_that_the_providers_end_cuts_was_cut_by_the_connection(session: Session) -> None:
+    session.send_text("Hello", START)
+    feed(session, error("session_expired"))
+    (turn,) = turns(session.close(START))
+    assert turn.outcome is Outcome.CONNECTION_INTERRUPTED
+
+
 @pytest.mark.row("E9")
 def test_any_other_error_is_told_and_the_talk_goes_on(session: Session) -> None:
     nameless = server.ErrorReported(error=server.ErrorDetail(type="server_error", message="oops"))
@@ -207,6 +217,11 @@ def test_the_end_of_a_response_whose_turn_is_over_is_nothing(session: Session) -
     effects = feed(session, *said("u1", "One"), created("r1"), *said("u2", "Two"), *answered("r2", "Both"))
     assert texts(effects) == [("One", ""), ("Two", "Both")]
     assert feed(session, done("r1"), created("r1"), done("r2")) == []
+
+
+def test_late_words_and_calls_of_a_response_whose_turn_is_over_are_nothing(session: Session) -> None:
+    assert turns(feed(session, *said("u1", "One"), created("r1"), *answered("r2", "Yes")))
+    assert feed(session, spoken("r1", "late"), call_done("r1", call_item("c1"))) == []
 
 
 @pytest.mark.row("E4")

@@ -29,7 +29,7 @@ from couchvoice.core.responses import REQUEST_TIMEOUT
 from couchvoice.core.session import Session
 from couchvoice.core.session_update import Changes, modality_of, speed_of, turn_detection_of
 from couchvoice.core.state import LEGAL, TALK, SessionState
-from couchvoice.core.turn import FinishedTurn
+from couchvoice.core.turn import FinishedTurn, Outcome
 from couchvoice.core.turns import LAST_TRANSCRIPT_TIMEOUT, TRANSCRIPT_TIMEOUT
 from couchvoice.errors import InvalidState
 from tests.core import talk
@@ -59,6 +59,7 @@ class AnyTalk(RuleBasedStateMachine):
         self.answered: list[str] = []
         self.known: list[str] = []  # responses, in the order in which they began
         self.ended: set[str] = set()
+        self.silent_answers = 0
         self.asked: str | None = None  # our response.create that is neither answered nor refused
         self.asked_at = 0.0
         self.announced: dict[str, float] = {}
@@ -119,6 +120,11 @@ class AnyTalk(RuleBasedStateMachine):
         text = f"typed-{number}-{len(self.owed)}."
         self.owed.add(text)
         self.do(lambda: self.session.send_text(text, self.now))
+
+    @precondition(lambda self: self.session.state in TALK)
+    @rule()
+    def an_answer_is_wanted(self) -> None:
+        self.do(lambda: self.session.respond(self.now))
 
     @precondition(lambda self: self.session.state in TALK)
     @rule()
@@ -221,6 +227,7 @@ class AnyTalk(RuleBasedStateMachine):
                     assert turn.index == len(self.turns)
                     assert turn.client_turn_id not in {earlier.client_turn_id for earlier in self.turns[:-1]}
                     assert turn.user_text or turn.assistant_text
+                    assert self.may_be_completed(turn) or turn.outcome is not Outcome.COMPLETED
                 case SendEvent(event):
                     assert not silent
                     assert not over
@@ -238,12 +245,16 @@ class AnyTalk(RuleBasedStateMachine):
                 case _:
                     pass
 
+    def may_be_completed(self, turn: FinishedTurn) -> bool:
+        """It has an answer, or some response was completed in silence, or waited for the user."""
+        return bool(turn.assistant_text or turn.tool_calls or self.silent_answers or self.ran)
+
     def check_sent(self, event: object) -> None:
         match event:
             case ResponseCreate(event_id):
                 assert self.asked is None, "asked twice"
                 assert not self.known or self.known[-1] in self.ended, "asked while one runs"
-                assert self.detects or not self.session.hears_user, "asked while a press lasts"
+                assert not self.session._conversation.user_speaks, "asked while the user speaks"
                 self.asked, self.asked_at = event_id, self.now
             case ItemCreate(item=FunctionCallOutput(call_id=call_id)):
                 assert self.ran[call_id]
@@ -280,6 +291,7 @@ class AnyTalk(RuleBasedStateMachine):
                 pass
         if isinstance(event, server.ResponseDone) and self.state in TALK:
             self.ended.add(event.response.id)
+            self.silent_answers += event.response.status == "completed"
         if isinstance(event, server.ResponseDone) and event.response.usage and self.state is not SessionState.ENDED:
             self.used.add(event.response.id)
         self.note_words(event)

@@ -333,3 +333,52 @@ def test_the_end_of_the_talk_lets_the_button_go(manual: Session) -> None:
     for move in (manual.begin_speaking, manual.end_speaking):
         with pytest.raises(NotConnected):
             move(START)
+
+
+# A committed that is lost, or comes twice
+
+
+@pytest.mark.row("D11")
+@pytest.mark.parametrize(
+    "news",
+    [
+        server.ItemAdded(item=server.Item(id="u1", type="message", role="user")),
+        transcript("u1", "Tea?"),
+        server.InputTranscriptFailed(item_id="u1"),
+    ],
+)
+def test_news_of_an_item_that_nobody_announced_count_as_its_commit(manual: Session, news: server.ServerEvent) -> None:
+    press(manual)
+    assert sent(feed(manual, news, at=COMMITTED)) == [CREATE]
+    assert sent(feed(manual, *committed("u1"), at=COMMITTED)) == []
+    assert of(Problem, wait(manual, COMMITTED + COMMIT_TIMEOUT)) == []
+
+
+@pytest.mark.row("D11")
+def test_words_that_are_known_are_answered_though_their_commit_never_is(manual: Session) -> None:
+    manual.begin_speaking(START)
+    feed(manual, transcript("u1", "Tea?"))  # a server that writes along
+    manual.end_speaking(RELEASED)
+    effects = wait(manual, COMMITTED + COMMIT_TIMEOUT)
+    assert sent(effects) == [COMMIT, CREATE]
+    assert texts(feed(manual, *answered("r1", "Yes."))) == [("Tea?", "Yes.")]
+
+
+@pytest.mark.row("D11")
+def test_words_that_were_written_along_are_answered_when_they_are_committed(manual: Session) -> None:
+    manual.begin_speaking(START)
+    feed(manual, transcript("u1", "Tea?"))
+    manual.end_speaking(RELEASED)
+    wait(manual, COMMITTED)
+    assert sent(feed(manual, *committed("u1"), at=COMMITTED)) == [CREATE]
+
+
+@pytest.mark.row("D11")
+def test_a_committed_that_comes_twice_is_not_taken_for_the_next_one(manual: Session) -> None:
+    press(manual)
+    manual.begin_speaking(COMMITTED)
+    feed(manual, *committed("u1"), at=COMMITTED)
+    manual.end_speaking(COMMITTED + PRESS)
+    wait(manual, COMMITTED + PRESS + COMMIT_DELAY)
+    assert sent(feed(manual, *committed("u1"), at=COMMITTED + 3)) == []
+    assert sent(feed(manual, *committed("u2"), at=COMMITTED + 3)) == [CREATE]

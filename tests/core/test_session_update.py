@@ -138,3 +138,76 @@ def test_an_update_is_no_part_of_what_is_owed_to_the_talk(session: Session) -> N
     session.update(SLOW, START)
     assert session.settled
     assert not of(UpdateAnswered, feed(session, *said("u1", "Hello")))
+
+
+# Answers that come late
+
+
+def full(speed: float, detection: object) -> server.SessionUpdated:
+    return server.SessionUpdated(
+        session={"audio": {"input": {"turn_detection": detection}, "output": {"speed": speed}}, "model": "m"}
+    )
+
+
+@pytest.mark.row("D9")
+@pytest.mark.parametrize("late", [UPDATED, full(0.5, {"type": "server_vad"})])
+def test_the_late_answer_to_an_update_is_not_taken_for_that_to_the_next(
+    session: Session, late: server.SessionUpdated
+) -> None:
+    session.update(SLOW, START)
+    wait(session, START + UPDATE_TIMEOUT)
+    event = sent_update(session.update(turn_detection_of(None), START + 7))
+    assert not of(UpdateAnswered, feed(session, late, at=START + 7))
+    assert session.hears_user
+    assert feed(session, error("invalid_value", event.event_id)) == [UpdateAnswered(Problem("invalid_value", "no"))]
+
+
+@pytest.mark.row("D9")
+def test_what_was_asked_for_holds_when_its_answer_comes_late(session: Session) -> None:
+    session.update(turn_detection_of(None), START)
+    wait(session, START + UPDATE_TIMEOUT)
+    feed(session, UPDATED, at=START + 7)
+    assert not session.hears_user
+
+
+@pytest.mark.row("D9")
+@pytest.mark.parametrize(("told", "answered"), [(1.2, False), (0.5, True), (0.5001, True)])
+def test_a_session_that_contradicts_the_change_is_not_its_answer(
+    session: Session, told: float, *, answered: bool
+) -> None:
+    session.update(SLOW, START)
+    assert bool(of(UpdateAnswered, feed(session, full(told, None)))) is answered
+
+
+@pytest.mark.row("D9")
+def test_a_server_with_words_of_its_own_answers_all_the_same(session: Session) -> None:
+    session.update({"model": "m-latest", **turn_detection_of({"type": "server_vad", "threshold": 0.3})}, START)
+    assert feed(session, full(1.0, {"type": "server_vad", "threshold": 0.5})) == [UpdateAnswered()]
+
+
+@pytest.mark.row("D9")
+def test_an_update_that_was_lost_does_not_cost_those_after_it_their_answers(session: Session) -> None:
+    session.update(SLOW, START)
+    wait(session, START + 5)
+    session.update(modality_of("text"), START + 5)
+    assert not of(UpdateAnswered, feed(session, UPDATED))  # taken for a late word about the first
+    wait(session, START + 10)
+    session.update(SLOW, START + 10)
+    assert feed(session, UPDATED) == [UpdateAnswered()]
+
+
+@pytest.mark.row("D9")
+def test_an_answer_that_says_what_was_asked_for_is_the_answer_whatever_is_late(session: Session) -> None:
+    session.update(modality_of("text"), START)
+    wait(session, START + 5)
+    session.update(SLOW, START + 5)
+    assert of(UpdateAnswered, feed(session, full(0.5, None)))
+
+
+@pytest.mark.row("D9")
+def test_the_late_refusal_of_an_update_is_nobody_elses(session: Session) -> None:
+    event = sent_update(session.update(SLOW, START))
+    wait(session, START + 5)
+    session.update(modality_of("text"), START + 5)
+    assert feed(session, error("invalid_value", event.event_id)) == []
+    assert feed(session, UPDATED) == [UpdateAnswered()]

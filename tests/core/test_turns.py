@@ -8,9 +8,11 @@ from couchvoice.core import server_events as server
 from couchvoice.core.effects import CallTool
 from couchvoice.core.session import Session
 from couchvoice.core.turn import Outcome
-from couchvoice.core.turns import REMEMBERED_CHARACTERS, TurnLedger
+from couchvoice.core.turns import REMEMBERED_CHARACTERS, UNASKED_TIMEOUT, TurnLedger
+from couchvoice.errors import NotConnected
 from tests.core.conftest import listening
 from tests.core.talk import (
+    CREATE,
     START,
     answered,
     buffer_started,
@@ -23,6 +25,7 @@ from tests.core.talk import (
     draft,
     feed,
     said,
+    sent,
     speaking,
     spoken,
     texts,
@@ -84,6 +87,13 @@ def test_a_missing_transcript_is_awaited_five_seconds(session: Session) -> None:
     (turn,) = turns(wait(session, START + 9))
     assert (turn.user_text, turn.assistant_text) == ("", "Hi")
     assert turn.timings["user_transcript"] == "missing"
+
+
+@pytest.mark.row("I1")
+def test_words_that_came_stay_when_others_of_the_turn_are_missing(session: Session) -> None:
+    feed(session, *said("u1", "Tea"), *said("u2"), *answered("r1", "Yes"))
+    (turn,) = turns(wait(session, START + 5))
+    assert (turn.user_text, turn.timings["user_transcript"]) == ("Tea", "missing")
 
 
 @pytest.mark.row("I1")
@@ -370,3 +380,67 @@ def test_a_tool_is_given_the_last_lines_only(session: Session) -> None:
     (call,) = (e for e in feed(session, call_done("r", call_item("c1"))) if isinstance(e, CallTool))
     assert sum(len(line.content) for line in call.transcript) <= REMEMBERED_CHARACTERS
     assert call.transcript[-1].content == "now"
+
+
+# Turns that got no answer
+
+
+@pytest.mark.row("I1", "I5")
+@pytest.mark.parametrize("status", ["failed", "incomplete"])
+def test_words_whose_only_response_came_to_nothing_are_not_completed(session: Session, status: str) -> None:
+    (turn,) = turns(feed(session, *said("u1", "Hello"), created("r1"), done("r1", status)))
+    assert turn.outcome is Outcome.INTERRUPTED
+
+
+@pytest.mark.row("I1", "I5")
+def test_half_an_answer_that_failed_is_not_completed(session: Session) -> None:
+    (turn,) = turns(
+        feed(session, *said("u1", "Hello"), created("r1"), spoken("r1", "Hi th"), done("r1", "failed"))
+        + wait(session, START + 1)
+    )
+    assert (turn.assistant_text, turn.outcome) == ("Hi th", Outcome.INTERRUPTED)
+
+
+@pytest.mark.row("I1")
+def test_a_response_that_is_silent_on_purpose_completes_its_turn(session: Session) -> None:
+    (turn,) = turns(feed(session, *said("u1", "Hm"), created("r1"), done("r1")))
+    assert turn.outcome is Outcome.COMPLETED
+
+
+@pytest.mark.row("I1")
+def test_a_second_try_that_succeeds_completes_the_turn(session: Session) -> None:
+    feed(session, *said("u1"), created("r1"), done("r1", "failed"))
+    (turn,) = turns(feed(session, *answered("r2", "Hi"), transcript("u1", "Hello")))
+    assert turn.outcome is Outcome.COMPLETED
+
+
+@pytest.mark.row("I1", "I5")
+def test_words_that_only_wait_for_their_transcript_are_interrupted_if_nobody_answered_them(session: Session) -> None:
+    feed(session, *said("u1"), created("r1"), done("r1", "failed"))
+    session.close(START)
+    (turn,) = turns(feed(session, transcript("u1", "Hello")))
+    assert turn.outcome is Outcome.INTERRUPTED
+
+
+@pytest.mark.row("I1")
+def test_where_the_server_does_not_answer_by_itself_words_that_nobody_wants_answered_are_a_turn() -> None:
+    session = listening(create_response=False)
+    feed(session, *said("u1", "Hello"))
+    assert not turns(wait(session, START + UNASKED_TIMEOUT - 0.1))
+    (turn,) = turns(wait(session, START + UNASKED_TIMEOUT))
+    assert (turn.user_text, turn.outcome) == ("Hello", Outcome.INTERRUPTED)
+    assert session.settled
+
+
+@pytest.mark.row("I1")
+def test_where_the_server_does_not_answer_by_itself_an_answer_may_be_asked_for() -> None:
+    session = listening(create_response=False)
+    feed(session, *said("u1", "Hello"))
+    assert sent(session.respond(START + 1)) == [CREATE]
+    assert not turns(wait(session, START + UNASKED_TIMEOUT + 1))
+    assert texts(feed(session, *answered("r1", "Hi"))) == [("Hello", "Hi")]
+
+
+def test_nothing_is_answered_outside_a_talk() -> None:
+    with pytest.raises(NotConnected):
+        Session("s").respond(START)

@@ -98,3 +98,18 @@ def test_a_usage_that_is_nonsense_does_not_cost_the_response(usage: str) -> None
     event = server.parse_server_event(payload)
     assert isinstance(event, server.ResponseDone)
     assert total(event) == Usage()
+
+
+@pytest.mark.row("O9")
+@pytest.mark.parametrize("told", ["1" + "0" * 400, "true", "-5", "1e308"])
+def test_a_number_that_no_provider_can_mean_counts_nothing_and_costs_no_talk(session: Session, told: str) -> None:
+    usage = f'{{"input_tokens":{told}}}'
+    payload = f'{{"type":"response.done","response":{{"id":"r1","status":"completed","usage":{usage}}}}}'
+    feed(session, *said("u1"), server.parse_server_event(payload))
+    assert session.usage == Usage(responses=1)
+
+
+@pytest.mark.row("O9")
+def test_the_sum_of_huge_numbers_stays_a_number() -> None:
+    used = total(heard("u1", {"seconds": 1e308}), heard("u2", {"seconds": 1e308}), heard("u3", {"seconds": 1.5}))
+    assert used.transcription_seconds == 1.5

@@ -91,6 +91,8 @@ def from_beta(raw: Mapping[str, Any]) -> Event:
     match raw.get("type"):
         case "session.update":
             return _rewritten(raw, {"session": _ga_session})
+        case "transcription_session.update":
+            return _rewritten(raw, {"session": _ga_transcription}) | {"type": "session.update"}
         case "response.create":
             return _rewritten(raw, {"response": _ga_response})
         case "conversation.item.create":
@@ -108,6 +110,13 @@ def secret_request_from_beta(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _ga_session(session: Any) -> Any:
     return {"type": "realtime"} | nested(session) if isinstance(session, Mapping) else session
+
+
+def _ga_transcription(session: Any) -> Any:
+    if not isinstance(session, Mapping):
+        return session
+    named = {name: value for name, value in nested(session).items() if name != "output_modalities"}  # always text
+    return {"type": "transcription"} | named
 
 
 def _ga_response(response: Any) -> Any:

@@ -309,3 +309,10 @@ def test_who_asks_for_a_secret_may_say_how_long_it_is_good() -> None:
 )
 def test_a_client_says_that_it_speaks_beta(headers: dict[str, str], subprotocols: tuple[str, ...], beta: bool) -> None:
     assert asks_for_beta(Headers(headers), subprotocols) is beta
+
+
+def test_a_transcription_session_is_updated_by_its_old_name() -> None:
+    raw = {"type": "transcription_session.update", "session": {"input_audio_transcription": {"model": "m"}}}
+    session = {"type": "transcription", "audio": {"input": {"transcription": {"model": "m"}}}}
+    assert from_beta(raw) == {"type": "session.update", "session": session}
+    assert from_beta({"type": "transcription_session.update", "session": 5})["session"] == 5
