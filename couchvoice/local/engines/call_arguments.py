@@ -2,7 +2,8 @@
 
 Not a model: texts are the user's words, choices are those that the user named, else the first; nothing is agreed to
 that was not (booleans are false). Optional properties are left out.
-Law: what comes out satisfies the schema, judged by SchemaCheck; what cannot be made is CannotMake, never a guess.
+Law: what comes out satisfies the schema, judged by SchemaCheck, which runs no pattern; what cannot be made is
+CannotMake, never a guess.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from couchvoice.local.engines.schema_check import Schema, SchemaCheck, TooHard, 
 
 MAX_DEPTH = 24  # levels of a schema
 MAX_ITEMS = 100  # that are made for a list
+MAX_LENGTH = 10_000  # characters that a text is made of
 
 _TRIES = 64  # multiples that are looked at
 _FILLER = "text"
@@ -174,6 +176,8 @@ class _Maker:
         # A stranger's expression is not run over the user's words: it may take for ever.
         if "pattern" in schema:
             yield from schema.get("examples", ())
+            return
+        if shortest > MAX_LENGTH:
             return
         yield from schema.get("examples", ()) if "format" in schema else ()
         if named := _EXAMPLES.get(schema.get("format", "")):

@@ -15,6 +15,8 @@ import msgspec
 from couchvoice.local.engines.reply import Call, Say
 from couchvoice.local.protocol.bad_event import BadEvent, read_object
 
+LONGEST = 2000  # characters of a sentence: what goes on is spoken piece by piece
+
 # What ends a sentence is known to end it when a space follows; where none is written, the mark alone does.
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")  # noqa: RUF001
 
@@ -62,13 +64,13 @@ class ChatAnswer:
         except msgspec.ValidationError as exc:
             raise NoCompletion from exc
         self._began = True
+        said: list[str] = []
         for choice in completion.choices[:1]:  # empty where a server tells its usage
             message = choice.delta or choice.message or _Message()
-            self._text += message.content or ""
+            said += self._sentences(message.content or "")
             for place, call in enumerate(message.tool_calls or ()):
                 self._add(place if call.index is None else call.index, call.function or _Function())
-        *ended, self._text = _SENTENCE_END.split(self._text)
-        return _said(ended)
+        return _said(said)
 
     def end(self) -> tuple[list[Say], list[Call]]:
         """The last words, and the calls. Raises NoCompletion."""
@@ -76,6 +78,23 @@ class ChatAnswer:
             raise NoCompletion
         said, self._text = _said([self._text]), ""
         return said, list(self._made())
+
+    def _sentences(self, more: str) -> list[str]:
+        """Those that end in ``more``. What came before is never searched again: the text may come letter by letter."""
+        ended: list[str] = []
+        for start in range(0, len(more), LONGEST):
+            # The last character is searched once more: a mark ends a sentence when a space follows it.
+            searched = max(len(self._text) - 1, 0)
+            self._text += more[start : start + LONGEST]
+            begin = 0
+            for end in _SENTENCE_END.finditer(self._text, searched):
+                ended.append(self._text[begin : end.start()])
+                begin = end.end()
+            self._text = self._text[begin:]
+            while len(self._text) >= LONGEST:
+                ended.append(self._text[:LONGEST])
+                self._text = self._text[LONGEST:]
+        return ended
 
     def _add(self, index: int, more: _Function) -> None:
         name, arguments = self._calls.get(index, ("", ""))

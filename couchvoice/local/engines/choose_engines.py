@@ -40,11 +40,10 @@ async def _chosen(options: EngineOptions) -> Engines:
     if options.transcription and options.sherpa_onnx:
         raise ConfigError("two recognizers: name a transcription endpoint or a sherpa-onnx model, not both")
     rules = Rules.load(options.replies)
-    return Engines(
-        recognizer=await _recognizer(options, rules),
-        replier=ChatEndpoint(options.chat) if options.chat else rules,
-        voice=SpeechEndpoint(options.speech) if options.speech else choose_voice(),
-    )
+    replier = ChatEndpoint(options.chat) if options.chat else rules
+    voice = SpeechEndpoint(options.speech) if options.speech else choose_voice()
+    # Last: it may start a process, which nobody would end if one of the others were refused.
+    return Engines(recognizer=await _recognizer(options, rules), replier=replier, voice=voice)
 
 
 async def _recognizer(options: EngineOptions, rules: Rules) -> Recognizer:

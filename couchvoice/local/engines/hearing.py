@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from couchvoice.audio.frames import AudioFrame
+from couchvoice.local.engines.engine_failed import EngineFailed
 from couchvoice.local.engines.heard import Heard
 from couchvoice.local.engines.phrases import PhraseRecognizer
 from couchvoice.local.engines.recordings import KnownRecordings, Recording
@@ -46,9 +47,14 @@ class OfflineHearing:
         # One thread of its own: all calls encode their sound in the loop's threads, and utterances that end at the
         # same time would take them all.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=THREAD)
+        self._phrases = [known for known in recognizers if isinstance(known, PhraseRecognizer)]
+        for known in self._phrases:  # its child is not ready yet, and nobody waits for it
+            self._thread.submit(known.warn)
 
     async def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
+        for known in self._phrases:
+            known.close()
 
     async def hear(self, sound: AudioFrame, *, language: str | None = None) -> Heard:
         """They know what may be said, or have their languages in their model: ``language`` changes nothing."""
@@ -83,6 +89,6 @@ def choose_recognizer(
     elif phrases:
         try:
             recognizers.append(PhraseRecognizer(phrases))
-        except MissingPart as exc:
+        except (MissingPart, EngineFailed) as exc:
             _log.warning("x phrases are not recognized, only known recordings are: %s", exc)
     return OfflineHearing(recognizers or [KnownRecordings(())])

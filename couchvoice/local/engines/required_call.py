@@ -20,7 +20,7 @@ def required_call(question: Question) -> Call:
     wanted = question.must_call
     name = wanted or next(map(_name, question.tools), None)
     if name is None or tool_named(question, name) is None:
-        raise EngineFailed(_ENGINE, f"no tool {wanted} is on offer" if wanted else "no tool is on offer")
+        raise EngineFailed(_ENGINE, "the tool that must be called is not on offer" if wanted else "no tool is on offer")
     return completed(Call(name, {}), question)
 
 
@@ -30,7 +30,7 @@ def completed(call: Call, question: Question) -> Call:
     try:
         return Call(call.name, arguments_for(_schema(tool), given=call.arguments, words=question.heard))
     except CannotMake as exc:
-        raise EngineFailed(_ENGINE, f"no arguments were found for {call.name} that satisfy its schema") from exc
+        raise EngineFailed(_ENGINE, "no arguments were found that satisfy the schema of the tool") from exc
 
 
 def lacks_arguments(call: Call, question: Question) -> bool:

@@ -101,7 +101,7 @@ class _Reader:
 
     def book(self, node: yaml.Node) -> RuleBook:
         fields = self._file.fields(node, "the file", known=("rules", "tools", "otherwise", "silence"))
-        items = self._file.items(fields.get("rules") or self._file.fail(node, "no rules"))
+        items = self._list("rules", fields.get("rules") or self._file.fail(node, "no rules"))
         tools = self._file.pairs(fields["tools"]) if "tools" in fields else ()
         return RuleBook(
             rules=tuple(self._rule(item) for item in items),
@@ -116,7 +116,7 @@ class _Reader:
             self._file.fail(node, "a rule needs heard, and say or call")
         phrases: list[str] = []
         patterns: list[re.Pattern[str]] = []
-        for item in self._file.items(fields["heard"]):
+        for item in self._list("heard", fields["heard"]):
             text = self._file.text(item)
             if regex := _REGEX.fullmatch(text):
                 patterns.append(self._pattern(item, regex[1]))
@@ -126,6 +126,11 @@ class _Reader:
             {name: self._object(value) for name, value in self._file.pairs(fields["call"])} if "call" in fields else {}
         )
         return Rule(tuple(phrases), tuple(patterns), self._text_of(fields, "say") or "", calls)
+
+    def _list(self, name: str, node: yaml.Node) -> list[yaml.Node]:
+        if not isinstance(node, yaml.SequenceNode) or not node.value:
+            self._file.fail(node, f"{name}: expected a list")
+        return self._file.items(node)
 
     def _tool(self, node: yaml.Node) -> ToolTalk:
         fields = self._file.fields(node, "a tool", known=("then", "failed", "missing"))

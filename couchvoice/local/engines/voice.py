@@ -2,7 +2,7 @@
 
 Not a good voice: a plain one that is there offline, in two or more colours. espeak-ng always runs in a child process,
 with the text on its stdin, where no list of processes shows it.
-Law: speaking never fails and never hangs; an engine that does either is replaced by the tone, said once in the log.
+Law: speaking never fails and never hangs; a sentence at which the engine does either is a tone, and the log says so.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from couchvoice.local.engines.engine_failed import EngineFailed
 from couchvoice.local.resample import resample
 
 MIN_SPEED, MAX_SPEED = 0.25, 1.5
+
+AT_ONCE = 4  # processes of espeak-ng; more sentences wait for their turn
 
 _TIMEOUT = 10.0  # s, for one sentence or a story of some minutes: espeak-ng is 100 times faster than real time
 _WORDS_PER_MINUTE = 175  # at speed 1
@@ -72,6 +75,10 @@ class _NoVoice(EngineFailed):
     """espeak-ng does not speak this language."""
 
 
+class _NoEngine(EngineFailed):
+    """The program cannot be run at all."""
+
+
 class Espeak:
     """espeak-ng, or what takes its options. A language that it does not have is spoken as English.
 
@@ -80,6 +87,7 @@ class Espeak:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
         self._lacking: set[str] = set()  # voices that were asked for and are not there
 
     async def speak(self, text: str, *, voice: str, speed: float = 1.0, language: str | None = None) -> AudioFrame:
@@ -90,7 +98,8 @@ class Espeak:
         samples = np.frombuffer(wav[_HEADER : len(wav) - len(wav) % 2], "<i2").astype(np.int16)
         if not samples.size:
             raise EngineFailed(self._command[0], "no samples")
-        return resample(AudioFrame(samples, int.from_bytes(wav[_RATE_FIELD], "little")), SAMPLE_RATE)
+        frame = AudioFrame(samples, int.from_bytes(wav[_RATE_FIELD], "little"))
+        return await asyncio.to_thread(resample, frame, SAMPLE_RATE)
 
     async def _voiced(self, text: str, options: Sequence[str], *, by: str, otherwise: str) -> bytes:
         if by not in self._lacking:
@@ -103,13 +112,19 @@ class Espeak:
         return await self._run(text, ["-v", otherwise, *options])
 
     async def _run(self, text: str, options: Sequence[str]) -> bytes:
+        # A semaphore belongs to a loop, an engine may serve several.
+        async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
+            return await self._spoken(text, options)
+
+    async def _spoken(self, text: str, options: Sequence[str]) -> bytes:
         pipe = asyncio.subprocess.PIPE
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command, *options, stdin=pipe, stdout=pipe, stderr=pipe
             )
         except OSError as exc:
-            raise EngineFailed(self._command[0], str(exc)) from exc
+            missing = isinstance(exc, FileNotFoundError | PermissionError)
+            raise (_NoEngine if missing else EngineFailed)(self._command[0], str(exc)) from exc
         try:
             async with asyncio.timeout(_TIMEOUT):
                 wav, complaint = await process.communicate(text.encode(errors="replace"))
@@ -137,7 +152,7 @@ class Tone:
 
 
 class Dependable:
-    """An engine until it fails, from then on the tone."""
+    """An engine, and the tone for what it fails at; for good when it cannot be run at all."""
 
     def __init__(self, engine: Voice) -> None:
         self._voice = engine
@@ -146,10 +161,12 @@ class Dependable:
         try:
             return await self._voice.speak(text, voice=voice, speed=speed, language=language)
         except EngineFailed as exc:
-            if not isinstance(self._voice, Tone):
+            if not isinstance(exc, _NoEngine):
+                _log.warning("x speech: %s; this sentence is a tone", exc)
+            elif not isinstance(self._voice, Tone):
                 _log.warning("x speech: %s; answers are tones from now on", exc)
-            self._voice = Tone()
-            return await self._voice.speak(text, voice=voice, speed=speed, language=language)
+                self._voice = Tone()
+            return await Tone().speak(text, voice=voice, speed=speed, language=language)
 
 
 def choose_voice() -> Voice:

@@ -208,7 +208,7 @@ async def test_a_required_call_that_the_server_makes_in_part_is_completed(end: F
 
 
 async def test_a_required_call_that_cannot_be_made_is_a_failure(replier: ChatEndpoint) -> None:
-    with pytest.raises(EngineFailed, match="no tool get_time is on offer"):
+    with pytest.raises(EngineFailed, match="the tool that must be called is not on offer"):
         await answer(replier, tools=[WEATHER], must_call="get_time")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,12 @@ async def test_its_connections_are_closed_with_the_server() -> None:
             await engines.recognizer.hear(AudioFrame(np.ones(RATE, np.int16), RATE))
         with pytest.raises(RuntimeError, match="closed"):
             await engines.recognizer.hear(AudioFrame(np.ones(RATE, np.int16), RATE))
+
+
+async def test_a_refused_engine_leaves_no_process_of_another() -> None:
+    with pytest.raises(ConfigError):
+        await starting(EngineOptions(chat=Endpoint(url="http://example.com/v1", model="m")))
+    gc.collect()  # a process that nobody ended says so
 
 
 async def test_two_recognizers_are_refused(tmp_path: Path) -> None:

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from couchvoice.audio.frames import AudioFrame
-from couchvoice.local.engines import Recognizer
 from couchvoice.local.engines.heard import Heard
-from couchvoice.local.engines.hearing import choose_recognizer
+from couchvoice.local.engines.hearing import OfflineHearing, choose_recognizer
 from couchvoice.local.engines.phrases import PhraseRecognizer
 from couchvoice.local.engines.recordings import Recording
 from couchvoice.local.missing import MissingPart
@@ -28,29 +27,36 @@ def recording() -> Recording:
     return Recording(KNOWN, heard_at_16k(KNOWN), RATE)
 
 
-def text_of(recognizer: Recognizer, samples: Samples) -> str | None:
-    return asyncio.run(recognizer.hear(AudioFrame(samples, RATE))).text
+def text_of(recognizer: OfflineHearing, samples: Samples, *more: Samples) -> str | None:
+    """Of the last of these sounds."""
+
+    async def heard() -> str | None:
+        try:
+            texts = [(await recognizer.hear(AudioFrame(sound, RATE))).text for sound in (samples, *more)]
+        finally:
+            await recognizer.close()
+        return texts[-1]
+
+    return asyncio.run(heard())
 
 
 @pytest.fixture
 def pocketsphinx() -> None:
     try:
-        PhraseRecognizer([])
+        PhraseRecognizer([]).close()
     except MissingPart as exc:
         require(False, str(exc))
 
 
 def test_recordings_alone_hear_only_recordings() -> None:
-    recognizer = choose_recognizer(recordings=[recording()])
-    assert text_of(recognizer, heard_at_16k(KNOWN)) == KNOWN
-    assert text_of(recognizer, heard_at_16k(PHRASE)) is None
+    assert text_of(choose_recognizer(recordings=[recording()]), heard_at_16k(KNOWN)) == KNOWN
+    assert text_of(choose_recognizer(recordings=[recording()]), heard_at_16k(PHRASE)) is None
 
 
 @pytest.mark.usefixtures("pocketsphinx")
 def test_what_no_recording_explains_may_be_a_phrase() -> None:
-    recognizer = choose_recognizer(recordings=[recording()], phrases=[PHRASE])
-    assert text_of(recognizer, heard_at_16k(KNOWN)) == KNOWN
-    assert text_of(recognizer, heard_at_16k(PHRASE)) == PHRASE
+    assert text_of(choose_recognizer(recordings=[recording()], phrases=[PHRASE]), heard_at_16k(KNOWN)) == KNOWN
+    assert text_of(choose_recognizer(recordings=[recording()], phrases=[PHRASE]), heard_at_16k(PHRASE)) == PHRASE
 
 
 @pytest.mark.usefixtures("pocketsphinx")
@@ -62,8 +68,7 @@ def test_without_pocketsphinx_recordings_are_heard_and_the_log_says_why(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
-    recognizer = choose_recognizer(recordings=[recording()], phrases=[PHRASE])
-    assert text_of(recognizer, heard_at_16k(KNOWN)) == KNOWN
+    assert text_of(choose_recognizer(recordings=[recording()], phrases=[PHRASE]), heard_at_16k(KNOWN)) == KNOWN
     assert "pocketsphinx" in caplog.text
 
 
@@ -89,6 +94,11 @@ class Model:
 
 
 def test_a_model_hears_what_no_recording_explains_and_takes_the_place_of_the_phrases() -> None:
-    recognizer = choose_recognizer(recordings=[recording()], phrases=[PHRASE], model=Model())
-    assert text_of(recognizer, heard_at_16k(KNOWN)) == KNOWN
-    assert text_of(recognizer, heard_at_16k(PHRASE)) == "whatever"
+    assert (
+        text_of(choose_recognizer(recordings=[recording()], phrases=[PHRASE], model=Model()), heard_at_16k(KNOWN))
+        == KNOWN
+    )
+    assert (
+        text_of(choose_recognizer(recordings=[recording()], phrases=[PHRASE], model=Model()), heard_at_16k(PHRASE))
+        == "whatever"
+    )

@@ -266,8 +266,8 @@ IMPOSSIBLE = {
     ("tools", "must_call", "reason"),
     [
         ([], "", "no tool is on offer"),
-        ([PLAIN], "search", "no tool search is on offer"),
-        ([IMPOSSIBLE], "", "no arguments were found for impossible"),
+        ([PLAIN], "search", "the tool that must be called is not on offer"),
+        ([IMPOSSIBLE], "", "no arguments were found that satisfy"),
     ],
 )
 async def test_a_required_call_that_cannot_be_made_fails_the_response(

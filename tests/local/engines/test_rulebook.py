@@ -25,7 +25,7 @@ BROKEN = {
     "an unknown key of the file": (RULE + "  say: Yes.\nrule: x\n", "line 4: unknown key 'rule'"),
     "a rule without an answer": (RULE, "line 2: a rule needs heard, and say or call"),
     "a rule without what is heard": ("rules:\n- say: Yes.\n", "line 2: a rule needs heard"),
-    "heard is no list": ("rules:\n- heard: hello\n  say: Yes.\n", "line 2: expected a list"),
+    "heard is no list": ("rules:\n- heard: hello\n  say: Yes.\n", "line 2: heard: expected a list"),
     "a phrase without words": ("rules:\n- heard: ['?!']\n  say: Yes.\n", "line 2: a phrase without words"),
     "a phrase twice": (RULE + "  say: A.\n- heard: ['Is memory on?']\n  say: B.\n", "line 4: .* by the rule at line 2"),
     "a bad regex": ("rules:\n- heard:\n  - ok\n  - /(/\n  say: Yes.\n", "line 4: not a regular expression"),

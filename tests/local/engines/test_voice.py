@@ -120,16 +120,15 @@ async def test_text_is_never_an_option(engine: Voice) -> None:
     assert (await engine.speak("--version; rm -rf \ud800 <speak>", voice="alloy")).samples.size > SAMPLE_RATE
 
 
+FAILING = ([sys.executable, "-c", "import sys; sys.exit('no data')"], [sys.executable, "-c", "pass"])
+
+
 @pytest.mark.parametrize(
-    "command",
-    [
-        ["/nonexistent/espeak-ng"],
-        [sys.executable, "-c", "import sys; sys.exit('no data')"],
-        [sys.executable, "-c", "pass"],
-    ],
+    ("command", "said"),
+    [(["/nonexistent/espeak-ng"], {"answers are tones": 1}), *((failing, {"a tone": 2}) for failing in FAILING)],
 )
-async def test_an_engine_that_fails_is_replaced_by_the_tone_and_said_once(
-    command: list[str], caplog: pytest.LogCaptureFixture
+async def test_a_sentence_at_which_the_engine_fails_is_a_tone(
+    command: list[str], said: dict[str, int], caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(EngineFailed, match="failed: "):
         await Espeak(command).speak(TEXT, voice="alloy")
@@ -138,8 +137,30 @@ async def test_an_engine_that_fails_is_replaced_by_the_tone_and_said_once(
     with caplog.at_level(logging.WARNING, "couchvoice.local"):
         for _ in range(2):
             assert np.array_equal((await dependable.speak(TEXT, voice="alloy")).samples, expected.samples)
-    assert caplog.text.count("answers are tones") == 1
+    assert all(caplog.text.count(words) == times for words, times in said.items())
     assert TEXT not in caplog.text
+
+
+async def test_after_a_failure_the_next_sentence_is_spoken_again(tmp_path: Path) -> None:
+    require(shutil.which("espeak-ng"), "espeak-ng")
+    flag = tmp_path / "failed"
+    once = ["sh", "-c", f'[ -e {flag} ] && exec espeak-ng "$@"; : > {flag}; exit 1', "sh"]
+    dependable = Dependable(Espeak(once))
+    tone = await Tone().speak(TEXT, voice="alloy")
+    assert np.array_equal((await dependable.speak(TEXT, voice="alloy")).samples, tone.samples)
+    assert not np.array_equal((await dependable.speak(TEXT, voice="alloy")).samples, tone.samples)
+
+
+async def test_only_so_many_processes_speak_at_once(tmp_path: Path) -> None:
+    counting = f"import os, sys; d = {str(tmp_path)!r}; open(d + '/' + str(os.getpid()), 'w'); sys.stdin.read(); "
+    counting += "n = len(os.listdir(d)); os.remove(d + '/' + str(os.getpid())); sys.exit(str(n))"
+    engine = Espeak([sys.executable, "-c", counting])
+    failures = await asyncio.gather(
+        *(engine.speak(TEXT, voice="alloy") for _ in range(3 * voice_file.AT_ONCE)), return_exceptions=True
+    )
+    counts = [int(failure.detail) for failure in failures if isinstance(failure, EngineFailed)]
+    assert len(counts) == len(failures)
+    assert max(counts) <= voice_file.AT_ONCE
 
 
 async def test_an_engine_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
