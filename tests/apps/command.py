@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.patience import until
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-m", "couchvoice")
 PATIENCE = 25.0  # seconds for any one line, and for the end
@@ -107,7 +109,8 @@ class Command:
         seconds = asyncio.get_running_loop().time() - since
         ended = Ended(status, b"".join(self._read).decode(), self.stderr(), seconds)
         assert "Traceback" not in ended.stdout + ended.stderr, ended.stderr
-        assert survivors(self.process.pid) == []
+        # Its children learn of its end by the end of their stdin.
+        await until(lambda: not survivors(self.process.pid))
         return ended
 
 

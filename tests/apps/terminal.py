@@ -67,7 +67,7 @@ class InTerminal:
         async with asyncio.timeout(PATIENCE):
             status = await self.process.wait()
         assert "Traceback" not in self.terminal.shown
-        assert survivors(self.process.pid) == []
+        await until(lambda: not survivors(self.process.pid))
         return status
 
 

@@ -92,7 +92,10 @@ _OTHERS = {"function_call": _FunctionCall, "function_call_output": _FunctionCall
 
 
 def check_item(raw: Mapping[str, Any], param: str = "item") -> tuple[ItemDict, list[str]]:
-    """The item, its ``id`` only if the client gave one; and its sound whose words nobody has told, in base64. Raises BadEvent."""
+    """The item, its ``id`` only if the client gave one; and, in base64, its sound whose words nobody has told.
+
+    Raises BadEvent.
+    """
     kind: str = checked(raw, _Kind, param=param).type
     shape: object = _MESSAGES[checked(raw, _Role, param=param).role] if kind == "message" else _OTHERS[kind]
     item: ItemDict = msgspec.to_builtins(checked(raw, shape, param=param))
