@@ -1,7 +1,7 @@
 """The conversation: what a server event, a tool's result, a typed line or the clock leads to while the talk lasts.
 
-Not its life: ``session.py`` opens and ends it and names its state. The parts here don't know each other but for the
-ledger: the gate asks for responses, the bridge runs tools, the ear listens to answers, the ledger keeps the turns.
+Not its life: ``session.py`` opens and ends it and names its state. The floor is the user's, the gate asks for
+responses, the bridge runs tools, the ear listens to answers, and the ledger, which they all know, keeps the turns.
 Law: facts go to the parts that own them, and their effects come back in order: silence, outputs, then requests.
 """
 
@@ -25,15 +25,13 @@ from couchvoice.core.client_events import (
 from couchvoice.core.ear import Ear
 from couchvoice.core.effects import Effect, EndSession, RecordTurn, SendEvent
 from couchvoice.core.error_codes import ALREADY_ACTIVE, BENIGN, FATAL
+from couchvoice.core.floor import Floor
 from couchvoice.core.ids import Ids
 from couchvoice.core.notices import Problem, ToolActivity, UserTranscript
-from couchvoice.core.push_to_talk import Button, PushToTalk
 from couchvoice.core.responses import ResponseGate
 from couchvoice.core.transcription import tells_words
 from couchvoice.core.turn import Outcome
-from couchvoice.core.turn_detection import TurnDetection, read_turn_detection
 from couchvoice.core.turns import Expected, TurnLedger
-from couchvoice.errors import InvalidState
 
 UserWords = server.InputTranscriptDelta | server.InputTranscriptCompleted | server.InputTranscriptFailed
 
@@ -47,20 +45,18 @@ class Conversation:
         self._gate = ResponseGate(self._ids)
         self._bridge = ToolBridge(self._ledger)
         self._ear = Ear(self._ledger, speaks_text=speaks_text)
-        self._push = PushToTalk(self._ids)
-        self._detection = TurnDetection()
-        self._spoken: str | None = None  # the item that the user is speaking now
+        self._floor = Floor(self._ids, self._ledger, self._gate)
 
     # How it stands
 
     @property
     def user_speaks(self) -> bool:
-        return self._spoken is not None or self._push.button is Button.DOWN
+        return self._floor.taken
 
     @property
     def hears_user(self) -> bool:
         """What the microphone hears is meant for the assistant."""
-        return self._detection.detects or self._push.button is Button.DOWN
+        return self._floor.open
 
     @property
     def assistant_speaks(self) -> bool:
@@ -69,12 +65,9 @@ class Conversation:
     @property
     def answer_owed(self) -> bool:
         """A response, a tool, or an answer to words that were said is on its way."""
-        return (
-            self._push.busy
-            or self._gate.owes
-            or self._bridge.busy
-            or (self._detection.answers and self._ledger.answer_owed)
-        )
+        floor = self._floor
+        to_speech = floor.answered_by_server and self._ledger.answer_owed
+        return floor.pressed or self._gate.owes or self._bridge.busy or to_speech
 
     @property
     def turn_owed(self) -> bool:
@@ -87,16 +80,7 @@ class Conversation:
         told = tells_words(config)
         if told is not None:
             self._ledger.expect_words(told)
-        before, self._detection = self._detection, read_turn_detection(config) or self._detection
-        if self._spoken is not None and not self._detection.detects:
-            self._spoken = None  # nobody will tell where this speech ends
-            return self._gate.let_go(now)
-        if self._detection.detects and not before.detects:
-            self._push.abandon()
-            waiting = self._gate.let_go(now)
-            self._give_up_unless_expected()
-            return waiting
-        return []
+        return self._floor.configure(config, now)
 
     def receive(self, event: server.ServerEvent, now: float) -> list[Effect]:
         match event:
@@ -105,9 +89,10 @@ class Conversation:
             case server.SpeechStarted():
                 return self._speech_started(event.item_id)
             case server.SpeechStopped():
-                return self._speech_stopped(event, now)
+                self._floor.speech_stopped(event.item_id, now)
+                return []
             case server.InputCommitted():
-                return self._committed(event, now)
+                return self._floor.committed(event.item_id, now)
             case server.ItemAdded():
                 return self._item_added(event, now)
             case server.InputTranscriptDelta() | server.InputTranscriptCompleted() | server.InputTranscriptFailed():
@@ -175,22 +160,19 @@ class Conversation:
 
     def begin_speaking(self, now: float) -> list[Effect]:
         """The button is down. Raises InvalidState while the server detects turns."""
-        if self._detection.detects:
-            raise InvalidState("the server detects turns: set_turn_detection(None) first")
-        speaking = self._push.press(now)
-        self._gate.hold()
+        speaking = self._floor.press(now)
         return [*self._cut(self._gate.running()), *speaking] if speaking else []
 
     def end_speaking(self, now: float) -> list[Effect]:
         """The button is up. Without a press nothing happens."""
-        return self._push.release(now) + self._answer_speech(now)
+        return self._floor.release(now)
 
     def playback_changed(self, now: float, *, audible: bool) -> None:
         self._ear.playback_changed(now, audible=audible)
 
     def finish(self, outcome: Outcome, now: float, *, patience: float) -> None:
         """The talk is over: nothing is asked for, run or sent any more."""
-        self._push.abandon()
+        self._floor.abandon()
         self._gate.close()
         self._bridge.close()
         self._ledger.finish(outcome, now, patience=patience)
@@ -198,92 +180,41 @@ class Conversation:
     # The clock
 
     def next_timeout(self) -> float | None:
-        parts = (self._push, self._gate, self._bridge, self._ear, self._ledger)
+        parts = (self._floor, self._gate, self._bridge, self._ear, self._ledger)
         return min((time for part in parts if (time := part.next_timeout()) is not None), default=None)
 
     def handle_timeout(self, now: float) -> list[Effect]:
-        effects = self._push.expire(now, words_known=self._ledger.words_unanswered)
-        effects += self._answer_speech(now)
+        effects = self._floor.expire(now)
         expired = self._gate.expire(now)
         if expired:
-            self._give_up_unless_expected()
+            self._floor.give_up_unless_expected()
         return effects + expired + self._bridge.advance(now)
 
     def take_turns(self, now: float) -> list[Effect]:
         """The turns that are over by now."""
         self._ear.settle(now)
         asked, continues = self._gate.expects, self._gate.continues
-        answer = asked or self._detection.answers or self.user_speaks or self._push.busy
+        answer = asked or self._floor.answered_by_server or self._floor.taken or self._floor.pressed
         return [RecordTurn(turn) for turn in self._ledger.take_closed(now, Expected(asked, answer, continues))]
 
     # Server events
 
     def _speech_started(self, item_id: str) -> list[Effect]:
-        if not self._detection.detects:
-            return []  # a late word of a detection that was switched off
-        self._spoken = item_id
-        self._gate.hold()
-        if not self._detection.interrupts:
+        if not self._floor.speech_started(item_id):
             return []
         self._bridge.doubt(self._gate.running())
         return self._ear.cut(self._gate.running())
 
-    def _speech_stopped(self, event: server.SpeechStopped, now: float) -> list[Effect]:
-        self._user_item(event.item_id, now)
-        if self._spoken is not None:
-            self._spoken = None
-            self._gate.leave(now)  # the commit follows: before it, an answer would miss these words
-        return []
-
-    def _committed(self, event: server.InputCommitted, now: float) -> list[Effect]:
-        # A server may commit without speech_stopped; a commit of other words does not end these.
-        over = self._spoken in (event.item_id, None)
-        self._user_item(event.item_id, self._push.committed(event.item_id, now))
-        if not over or not self._detection.detects:
-            return self._answer_speech(now)
-        self._spoken = None
-        if not self._detection.answers:
-            return self._gate.let_go(now)
-        self._gate.leave(now)
-        return []
-
     def _words(self, event: UserWords, now: float) -> list[Effect]:
-        heard = self.transcribed(event, self._said_at(event.item_id, now))
-        self._overtake()
-        return heard + self._answer_speech(now) + self._bridge.advance(now)
-
-    def _user_item(self, item_id: str, at: float) -> None:
-        self._ledger.user_item(item_id, at)
-        self._overtake()
-
-    def _overtake(self) -> None:
-        if self._ledger.overtake(self._gate.continues):
-            self._gate.join()
-
-    def _said_at(self, item_id: str, now: float) -> float:
-        """An item that nobody announced tells as well as ``committed`` that a commit of ours holds."""
-        if self._ledger.knows_item(item_id) or not self._push.awaits_commit:
-            return now
-        return self._push.committed(item_id, now)
-
-    def _answer_speech(self, now: float) -> list[Effect]:
-        """The user has let go of the floor: ask for the answer to what was said, and for what had to wait."""
-        said = self._push.take_result()
-        if said is None:
-            return []
-        effects = (self._gate.request(now) if said else []) + self._gate.let_go(now)
-        self._give_up_unless_expected()
-        return effects
+        heard = self.transcribed(event, self._floor.said_at(event.item_id, now))
+        self._floor.overtake()
+        return heard + self._floor.answer_speech(now) + self._bridge.advance(now)
 
     def _item_added(self, event: server.ItemAdded, now: float) -> list[Effect]:
         item = event.item
-        if item.id and item.role == "user":
-            # Text that we did not type is history that somebody put back: it was a turn already.
-            typed = any(part.type == "input_text" for part in item.content or ())
-            if not typed:
-                self._user_item(item.id, self._said_at(item.id, now))
-                return self._answer_speech(now)
-        elif item.id and event.previous_item_id:
+        if item.role == "user":
+            return self._floor.item_added(item, now)
+        if item.id and event.previous_item_id:
             self._ledger.place(item.id, event.previous_item_id)
         return []
 
@@ -297,7 +228,7 @@ class Conversation:
             self._bridge.superseded(superseded)
         effects = [effect for superseded in earlier for effect in self._answer_calls(superseded, now)]
         # Asked for before the button went down: the user speaks over it.
-        return effects + self._cut(self._gate.running()) if self._push.busy else effects
+        return effects + self._cut(self._gate.running()) if self._floor.pressed else effects
 
     def _unannounced(self, response_id: str, now: float) -> list[Effect]:
         """A response that says or calls something has begun: not every server says so."""
@@ -323,7 +254,7 @@ class Conversation:
 
     def _error(self, error: server.ErrorDetail, now: float) -> list[Effect]:
         code = error.code or error.type or "error"
-        refused = self._answer_speech(now) if self._push.refused(error) else []
+        refused = self._floor.refused(error, now)
         if code == ALREADY_ACTIVE:
             self._gate.refused(error.event_id, now)
         if code in BENIGN:
@@ -333,7 +264,7 @@ class Conversation:
         effects = [*refused, Problem(code, error.message)]
         if self._gate.asked(error.event_id):
             effects += self._gate.failed(now)
-            self._give_up_unless_expected()
+            self._floor.give_up_unless_expected()
         return effects
 
     # Small moves
@@ -356,7 +287,3 @@ class Conversation:
         if self._ledger.goes_on(response_id):
             return effects + self._gate.continue_after(response_id, now)
         return effects + self._gate.request(now)
-
-    def _give_up_unless_expected(self) -> None:
-        if not self._gate.expects:
-            self._ledger.give_up()

@@ -151,7 +151,7 @@ class AnyTalk(RuleBasedStateMachine):
 
     @property
     def detects(self) -> bool:
-        return self.session._conversation._detection.detects
+        return self.session._conversation._floor._detection.detects
 
     @precondition(lambda self: self.commits or self.update)
     @rule(data=st.data(), code=st.sampled_from(["input_audio_buffer_commit_empty", "invalid_value"]))
