@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,10 @@ import pytest
 from couchvoice.local.engines.recordings import load_recordings
 from tests.apps.command import PROGRAM, ROOT
 from tests.audio.tones import wav_bytes
+
+# Under nohup, or in a service, the test run may have been told to ignore it; its children would, too.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 
 LEAD = 0.3  # seconds of silence before the words
 TAIL = 1.0  # seconds of silence after them
