@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import wave
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from couchvoice.errors import ConnectTimeout, SdpExchangeError, Unavailable
 from couchvoice.local.faults.faults import Faults
 from couchvoice.settings import _ENVIRONMENT
 from couchvoice.transports.webrtc import CONNECT_TIMEOUT
+from tests.local.serving import listening
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -130,3 +132,16 @@ def test_the_messages_in_the_table_of_troubles_are_those_of_the_program():
 def test_each_file_named_in_the_readme_is_there():
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+@pytest.mark.row("O6")
+async def test_the_openai_package_talks_to_the_local_server_as_the_readme_shows():
+    (shown,) = (block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "AsyncOpenAI" in block)
+    ending = "\n    async for event in connection:\n        if event.type == 'response.done': break\n"
+    async with listening() as place:
+        code = compile(shown.replace("127.0.0.1:8766", place) + ending, "README", "exec", PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        names: dict[str, object] = {}
+        await eval(code, names)
+        await names["client"].close()
+    assert names["secret"].value.startswith("ek_")
+    assert names["event"].response.status == "completed"
