@@ -14,6 +14,7 @@ import pytest
 from couchvoice.local.engines.recordings import load_recordings
 from tests.audio.pulse import ROOT, SoundSystem, sound_system
 from tests.audio.tones import wav_bytes
+from tests.patience import until
 
 AUDIBLE = 1000  # of 32767
 RATE = 16_000  # Hz, of what is recorded from the loudspeaker
@@ -62,21 +63,41 @@ async def lines_until(process: asyncio.subprocess.Process, **wanted: object) -> 
 async def test_a_question_into_the_microphone_is_answered_by_the_loudspeaker(sound: SoundSystem, question, tmp_path):
     talk = [sys.executable, "-m", "couchvoice", "talk", "--input", "couch_mic", "--output", "couch_speaker", "--json"]
     environment = sound.environment | {"COUCHVOICE_STATE_DIR": str(tmp_path)}
-    recorder = ["parec", "--device=spk.monitor", "--format=s16le", "--channels=1", f"--rate={RATE}"]
+    recorder = [
+        "parec",
+        "--device=spk.monitor",
+        "--format=s16le",
+        "--channels=1",
+        f"--rate={RATE}",
+        "--latency-msec=50",
+    ]
+    heard = bytearray()
     async with (
         running(*recorder, environment=environment) as loudspeaker,
         running(*talk, environment=environment) as talking,
     ):
+        hearing = asyncio.create_task(keep(loudspeaker, heard))
         assert (await lines_until(talking, type="state", state="listening"))[-1]["state"] == "listening"
         async with running("paplay", "-d", "micfeed", str(question), environment=environment) as speaking:
             await speaking.wait()
         turn = (await lines_until(talking, type="turn"))[-1]
+        # The recorder hands out what it has a while later.
+        await until(lambda: loud_seconds(heard) > 0.2)
         talking.send_signal(signal.SIGINT)
         summary = (await lines_until(talking, type="summary"))[-1]
         assert await talking.wait() == 130
         loudspeaker.terminate()
-        heard = np.frombuffer(await loudspeaker.stdout.read(), np.int16)
+        await hearing
     assert (turn["user_text"], turn["outcome"]) == ("Hello, can you hear me?", "completed")
     assert turn["assistant_text"] == "Yes, I can hear you well. How are you today?"
     assert (summary["turns"], summary["exit"]) == (1, 130)
-    assert np.count_nonzero(np.abs(heard.astype(np.int32)) > AUDIBLE) / RATE > 0.2  # s of loud samples
+
+
+async def keep(recorder: asyncio.subprocess.Process, heard: bytearray) -> None:
+    while piece := await recorder.stdout.read(RATE):
+        heard += piece
+
+
+def loud_seconds(heard: bytearray) -> float:
+    samples = np.frombuffer(bytes(heard[: len(heard) // 2 * 2]), np.int16)
+    return np.count_nonzero(np.abs(samples.astype(np.int32)) > AUDIBLE) / RATE
