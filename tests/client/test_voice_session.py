@@ -17,7 +17,7 @@ from tests.e2e.minimal_backend import SESSION_CONFIG
 from tests.patience import WAIT, until
 from tests.transports.answering_peer import AnsweringPeer
 
-# contracts.md §6, as applications know it.
+# As applications know it.
 MEMBERS = (
     "can_send",
     "connect",

@@ -285,7 +285,7 @@ def test_the_voice_may_change_until_it_was_heard() -> None:
     assert stage.last("session.updated")["session"]["audio"]["output"]["speed"] == 1.5
 
 
-# What a reviewer found
+# Items that hold sound, and items that change while they are made
 
 
 def test_sound_in_an_item_is_recognized_and_answered() -> None:
