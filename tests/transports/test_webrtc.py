@@ -170,12 +170,14 @@ async def test_a_close_that_is_cancelled_is_finished_by_the_next_one():
     async with answering_peer() as peer, nothing_left(), transport_to(peer) as transport:
         await connected(transport, peer)
         closing = asyncio.create_task(transport.close())
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # it has begun
         closing.cancel()
-        await transport.close()
         with pytest.raises(asyncio.CancelledError):
             await closing
+        await transport.close()
+        # A peer that was left half-closed would tell nobody.
+        async with asyncio.timeout(WAIT):
+            await peer.gone.wait()
         await peer.close()
 
 
