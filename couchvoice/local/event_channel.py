@@ -38,12 +38,13 @@ class EventChannel:
 
     async def flush(self) -> None:
         """Give the far end a moment to take what was sent."""
+        if not self._channel.bufferedAmount:
+            return
         drained = asyncio.Event()
         self._channel.once("bufferedamountlow", drained.set)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_TIMEOUT):
-                while self._channel.bufferedAmount > 0:
-                    await drained.wait()
+                await drained.wait()
 
     def _try(self, text: bytes) -> bool:
         """False when it is too large for the far end."""
