@@ -155,11 +155,10 @@ class Performer:
         self.perform(self._dialogue.receive(message, now_ms=self._ear.now_ms, heard_ms=self._outlet.heard_ms))
 
     def hear(self, frame: AudioFrame) -> None:
-        self._tell_of_speech(self._ear.hear(frame))
-        self.perform(self._dialogue.time_passed(self._ear.now_ms))
+        self._tell(self._ear.hear(frame))
 
     def miss(self, gap_ms: float) -> None:
-        self._tell_of_speech(self._ear.miss(gap_ms))
+        self._tell(self._ear.miss(gap_ms))
 
     async def hear_appended(self) -> None:
         """Catch up with what the client has appended; minutes of it must not keep other sessions waiting."""
@@ -170,7 +169,8 @@ class Performer:
                 self.hear(AudioFrame(frame.samples[start : start + step], frame.rate))
                 await asyncio.sleep(0)
 
-    def _tell_of_speech(self, events: list[SpeechStarted | SpeechStopped]) -> None:
+    def _tell(self, events: list[SpeechStarted | SpeechStopped]) -> None:
+        """The ear has heard, and its clock has gone on."""
         for event in events:
             match event:
                 case SpeechStarted(start_ms):
@@ -178,6 +178,7 @@ class Performer:
                     self.perform(self._dialogue.speech_started(start_ms, heard_ms=self._outlet.heard_ms))
                 case SpeechStopped(end_ms):
                     self.perform(self._dialogue.speech_stopped(self._speech_from, end_ms))
+        self.perform(self._dialogue.time_passed(self._ear.now_ms))
 
     # Orders
 

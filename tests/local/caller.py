@@ -199,6 +199,7 @@ class Microphone(MediaStreamTrack):
         self._pace = Pace()
         self._unsaid: NDArray[np.int16] = silence(0)
         self._timestamp = 0
+        self._paused = False
 
     @property
     def is_silent(self) -> bool:
@@ -207,8 +208,14 @@ class Microphone(MediaStreamTrack):
     def say(self, samples: NDArray[np.int16]) -> None:
         self._unsaid = np.concatenate([self._unsaid, samples])
 
+    def pause(self) -> None:
+        """From now on no packet goes out."""
+        self._paused = True
+
     async def recv(self) -> av.AudioFrame:
         await self._pace.wait()
+        if self._paused:
+            await asyncio.Event().wait()  # until the call is over
         head, self._unsaid = self._unsaid[:FRAME_SAMPLES], self._unsaid[FRAME_SAMPLES:]
         samples = np.concatenate([head, silence(FRAME_SAMPLES - head.size)])
         frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")

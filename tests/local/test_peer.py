@@ -97,6 +97,19 @@ async def test_detection_that_begins_late_is_on_the_clock_of_the_input() -> None
         assert (await caller.wait_for(TRANSCRIBED))["transcript"] == STOP.text
 
 
+async def test_who_sends_nothing_while_he_is_silent_is_idle_too() -> None:
+    """A caller whose stack sends no packets in a pause."""
+    detection = {"type": "server_vad", "idle_timeout_ms": 5000}
+    async with served() as http, calling(http, bearer=await minted(http, TRANSCRIBES)) as caller:
+        caller.send("session.update", session={"audio": {"input": {"turn_detection": detection}}})
+        caller.send("conversation.item.create", item=with_text("Thank you very much."))
+        caller.send("response.create")
+        await caller.wait_for(STOPPED)
+        caller.microphone.pause()
+        timed_out = await caller.wait_for("input_audio_buffer.timeout_triggered")
+        assert timed_out["audio_end_ms"] - timed_out["audio_start_ms"] >= 5000
+
+
 async def test_what_is_committed_by_hand_is_recognized() -> None:
     async with served() as http, calling(http, bearer=await minted(http, MANUAL)) as caller:
         caller.send("input_audio_buffer.clear")
