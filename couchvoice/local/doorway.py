@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 from collections.abc import Callable
 
 import msgspec
@@ -71,4 +72,4 @@ class Doorway:
 
 def _now_ms() -> int:
     # Rounded up: a timer that rings on time must find its event due.
-    return int(-(-asyncio.get_running_loop().time() * 1000 // 1))
+    return math.ceil(asyncio.get_running_loop().time() * 1000)

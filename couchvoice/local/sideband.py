@@ -7,7 +7,7 @@ Law: it lives no longer than the call, and when it ends the call goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from starlette.websockets import WebSocket
@@ -29,7 +29,7 @@ class Sideband:
         self._call.join(self._tell)
         try:
             async with asyncio.TaskGroup() as tasks:
-                for end in (self._read(), self._line.write(), self._call.over()):
+                for end in (self._read, self._line.write, self._call.over):
                     tasks.create_task(self._end_after(end), name="sideband")
                 await self._over.wait()
                 await self._line.flush()
@@ -43,8 +43,8 @@ class Sideband:
     def hang_up(self) -> None:
         self._over.set()
 
-    async def _end_after(self, end: Coroutine[Any, Any, None]) -> None:
-        await end
+    async def _end_after(self, end: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await end()
         self.hang_up()
 
     async def _read(self) -> None:
