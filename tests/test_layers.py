@@ -70,6 +70,29 @@ def test_a_file_imports_only_what_lies_below_it(path):
     assert not forbidden, f"{path.relative_to(PACKAGE)} must not import {sorted(forbidden)}"
 
 
+# The rooms of the local server: what each may import of its neighbours, besides itself.
+ROOMS = {
+    "protocol": {"resample"},
+    "engines": {"protocol", "resample", "detector", "missing", "yaml_file", "engine_options"},
+    "faults": {"protocol", "yaml_file"},
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_rooms_of_the_local_server_have_doors_one_way(room):
+    for path in (PACKAGE / "local" / room).glob("*.py"):
+        tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        modules = [node.module or "" for node in tree if isinstance(node, ast.ImportFrom)]
+        rooms = {name.split(".")[2] for name in modules if name.startswith("couchvoice.local.")}
+        assert rooms <= {room, *ROOMS[room]}, path
+
+
+def test_nobody_but_the_http_room_knows_it():
+    for path in (PACKAGE / "local").rglob("*.py"):
+        if path.parent.name != "http":
+            assert "couchvoice.local.http" not in path.read_text(encoding="utf-8"), path
+
+
 def test_every_part_stands_in_the_table():
     assert {part_of(path) for path in files()} <= MAY_IMPORT.keys()
 

@@ -24,8 +24,8 @@ from couchvoice.local.protocol.client_event import OutputClear
 from couchvoice.local.protocol.dialogue import Dialogue
 from couchvoice.local.protocol.orders import Order, Speak
 from couchvoice.local.protocol.session_object import SessionObject
+from couchvoice.local.protocol.wire_audio import chunks_for_wire
 from couchvoice.local.socket_line import SocketLine
-from couchvoice.local.wire_audio import chunks_for_wire
 
 log = logging.getLogger("couchvoice.local.websocket")
 

@@ -10,12 +10,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from couchvoice.local.engines.reply import Call, Part, Say, ToolResult
 from couchvoice.local.protocol.client_event import InputAppend, OutputClear
 from couchvoice.local.protocol.dialogue import Dialogue
 from couchvoice.local.protocol.orders import Emit, Hush, Order, Recognize, Speak, Think, Transcribe
+from couchvoice.local.protocol.reply import Call, Part, Say, ToolResult
 from couchvoice.local.protocol.session_object import SessionObject
-from couchvoice.local.wire_audio import CHUNK_MS
+from couchvoice.local.protocol.wire_audio import CHUNK_MS
 from tests.local.wire import WEBRTC_LACKS, WEBSOCKET_LACKS, Event, SessionJudge
 
 KEY = "key"

@@ -13,7 +13,7 @@ from couchvoice.audio.wav import read_wav
 from couchvoice.local.detector import SpeechStarted, SpeechStopped
 from couchvoice.local.engines.recordings import KnownRecordings, Recording, load_recordings
 from couchvoice.local.engines.replies import Rules
-from couchvoice.local.engines.reply import Call, Question
+from couchvoice.local.protocol.reply import Call, Question
 from tests.local.speech import FIXTURES, events
 
 SHIPPED = FIXTURES.parent / "couchvoice" / "apps"

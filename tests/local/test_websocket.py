@@ -16,8 +16,8 @@ import websockets
 from numpy.typing import NDArray
 
 from couchvoice.audio.frames import AudioFrame, base64_from_pcm16, silence
-from couchvoice.local import g711
 from couchvoice.local.engines.recordings import Recording
+from couchvoice.local.protocol import g711
 from tests.leftovers import nothing_left
 from tests.local.caller import engines, known, minted
 from tests.local.serving import listening

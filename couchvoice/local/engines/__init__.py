@@ -10,7 +10,7 @@ from typing import Protocol
 
 from couchvoice.audio.frames import AudioFrame
 from couchvoice.local.engines.heard import Heard
-from couchvoice.local.engines.reply import Replier
+from couchvoice.local.protocol.reply import Replier
 
 
 class Recognizer(Protocol):

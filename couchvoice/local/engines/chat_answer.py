@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from couchvoice.local.engines.reply import Call, Say
 from couchvoice.local.protocol.bad_event import BadEvent, read_object
+from couchvoice.local.protocol.reply import Call, Say
 
 LONGEST = 2000  # characters of a sentence: what goes on is spoken piece by piece
 

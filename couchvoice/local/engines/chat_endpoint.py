@@ -14,8 +14,8 @@ from couchvoice.local.engine_options import Endpoint
 from couchvoice.local.engines.chat_answer import ChatAnswer, NoCompletion
 from couchvoice.local.engines.chat_messages import messages_of, tool_choice_of, tools_of
 from couchvoice.local.engines.endpoint_client import EndpointClient
-from couchvoice.local.engines.reply import Call, Part, Question
 from couchvoice.local.engines.required_call import completed, required_call
+from couchvoice.local.protocol.reply import Call, Part, Question
 
 _QUIET = 29.0  # seconds; less than a session waits for a part of the answer, so that the log names the server
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from couchvoice.local.engines.reply import Question
+from couchvoice.local.protocol.reply import Question
 
 _IDLE = "The user has said nothing for a while."
 

@@ -13,9 +13,9 @@ from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
-from couchvoice.local.engines.reply import Call, Part, Question, Say, ToolResult
 from couchvoice.local.engines.required_call import completed, lacks_arguments, required_call, tool_named
 from couchvoice.local.engines.rulebook import ANY_TOOL, Rule, RuleBook, Sentence, ToolTalk, normalised, read_rules
+from couchvoice.local.protocol.reply import Call, Part, Question, Say, ToolResult
 
 _SHIPPED = Path(__file__).with_name("replies.yaml")
 _PLACEHOLDER = re.compile(r"\{([\w.]+)\}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from couchvoice.local.engines.call_arguments import CannotMake, arguments_for
 from couchvoice.local.engines.engine_failed import EngineFailed
-from couchvoice.local.engines.reply import Call, Question
+from couchvoice.local.protocol.reply import Call, Question
 
 _ENGINE = "tool_choice"
 

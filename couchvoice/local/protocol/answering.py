@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from couchvoice.local.engines.reply import Part
 from couchvoice.local.protocol.conversation import Conversation, ItemDict
 from couchvoice.local.protocol.orders import Hush, Speak, Think
 from couchvoice.local.protocol.outgoing import Outgoing
 from couchvoice.local.protocol.questions import question_for
+from couchvoice.local.protocol.reply import Part
 from couchvoice.local.protocol.response import Response
 from couchvoice.local.protocol.session_object import SessionObject
 

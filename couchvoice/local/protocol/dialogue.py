@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
-from couchvoice.local.engines.reply import Part
 from couchvoice.local.protocol.answering import OUTSIDE, Answering
 from couchvoice.local.protocol.bad_event import BadEvent, checked, read_object
 from couchvoice.local.protocol.client_event import (
@@ -35,8 +34,9 @@ from couchvoice.local.protocol.idle import IdleTimer
 from couchvoice.local.protocol.listening import Listening
 from couchvoice.local.protocol.orders import Hear, Order
 from couchvoice.local.protocol.outgoing import Outgoing
+from couchvoice.local.protocol.reply import Part
 from couchvoice.local.protocol.session_object import SessionObject
-from couchvoice.local.wire_audio import frame_from_wire
+from couchvoice.local.protocol.wire_audio import frame_from_wire
 
 SECONDS_PER_MINUTE = 60
 

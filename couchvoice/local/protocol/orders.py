@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from couchvoice.audio.frames import AudioFrame
-from couchvoice.local.engines.reply import Question
+from couchvoice.local.protocol.reply import Question
 
 
 @dataclass(frozen=True, slots=True)

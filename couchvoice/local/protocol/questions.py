@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from couchvoice.local.engines.reply import Question, ToolResult
 from couchvoice.local.protocol.bad_event import BadEvent, read_object
 from couchvoice.local.protocol.conversation import Conversation, ItemDict
+from couchvoice.local.protocol.reply import Question, ToolResult
 from couchvoice.local.protocol.response import Response
 
 

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from couchvoice.local.engines.reply import Call, Part, Say
 from couchvoice.local.protocol.conversation import Conversation, ItemDict
 from couchvoice.local.protocol.outgoing import Outgoing
+from couchvoice.local.protocol.reply import Call, Part, Say
 from couchvoice.local.protocol.session_object import SessionObject
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?=\s)")

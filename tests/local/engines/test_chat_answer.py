@@ -8,7 +8,7 @@ import time
 import pytest
 
 from couchvoice.local.engines.chat_answer import LONGEST, ChatAnswer
-from couchvoice.local.engines.reply import Say
+from couchvoice.local.protocol.reply import Say
 
 TEXT = "Yes... and no!  Really? 3.5 is a number.\nA line\n\n你好。再见。 The end"
 SPLIT = ["Yes...", "and no!", "Really?", "3.5 is a number.", "A line", "你好。", "再见。", "The end"]

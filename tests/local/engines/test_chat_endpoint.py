@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from couchvoice.local.engines.chat_endpoint import ChatEndpoint
 from couchvoice.local.engines.engine_failed import EngineFailed
-from couchvoice.local.engines.reply import Call, Part, Question, Say
+from couchvoice.local.protocol.reply import Call, Part, Question, Say
 from tests.local.engines.far_end import KEY, MODEL, FarEnd, event, far_end
 
 WEATHER: dict[str, Any] = {

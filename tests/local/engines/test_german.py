@@ -11,8 +11,8 @@ from couchvoice.local.engine_options import EngineOptions
 from couchvoice.local.engines.choose_engines import running_engines
 from couchvoice.local.engines.recordings import KnownRecordings
 from couchvoice.local.engines.replies import Rules
-from couchvoice.local.engines.reply import Question, Say
 from couchvoice.local.engines.voice import Tone
+from couchvoice.local.protocol.reply import Question, Say
 from couchvoice.local.resample import resample
 from tests.local.caller import known
 from tests.local.serving import listening

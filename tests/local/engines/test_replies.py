@@ -11,8 +11,8 @@ import pytest
 from couchvoice.audio.frames import SAMPLE_RATE
 from couchvoice.local.engines.engine_failed import EngineFailed
 from couchvoice.local.engines.replies import Rules
-from couchvoice.local.engines.reply import Call, Part, Question, Say, ToolResult
 from couchvoice.local.engines.voice import choose_voice
+from couchvoice.local.protocol.reply import Call, Part, Question, Say, ToolResult
 
 OFFERED = ("wait_for_user", "show_memory_status", "lookup_crisis_resources")
 MEMORY, CRISIS, WAIT = Call("show_memory_status", {}), Call("lookup_crisis_resources", {}), Call("wait_for_user", {})

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from couchvoice.local.engines.reply import Call, Part, Say
 from couchvoice.local.protocol.client_event import InputAppend, OutputClear
 from couchvoice.local.protocol.orders import Detect, Recognize, Speak, Think, Transcribe
+from couchvoice.local.protocol.reply import Call, Part, Say
 from tests.local.staged import CHUNK, GREETING, MEMORY, STORY, TOOLS, Stage
 
 EXAMPLES = 100

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from couchvoice.local.engines.reply import Say
 from couchvoice.local.protocol.orders import Think
+from couchvoice.local.protocol.reply import Say
 from tests.local.staged import GREETING, STORY, Stage, types
 
 OUTSIDE = {"conversation": "none", "output_modalities": ["text"], "metadata": {"topic": "label"}}

@@ -9,7 +9,7 @@ import base64
 import binascii
 
 from couchvoice.audio.frames import AudioFrame, InvalidAudio, base64_from_pcm16, pcm16_from_base64
-from couchvoice.local import g711
+from couchvoice.local.protocol import g711
 from couchvoice.local.protocol.bad_event import BadEvent
 from couchvoice.local.resample import resample
 

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from couchvoice.audio.frames import SAMPLE_RATE, AudioFrame, silence
-from couchvoice.local.g711 import A_LAW, MU_LAW, Law
 from couchvoice.local.protocol.bad_event import BadEvent
-from couchvoice.local.wire_audio import CHUNK_MS, MAX_APPEND, chunks_for_wire, frame_from_wire
+from couchvoice.local.protocol.g711 import A_LAW, MU_LAW, Law
+from couchvoice.local.protocol.wire_audio import CHUNK_MS, MAX_APPEND, chunks_for_wire, frame_from_wire
 
 ALL_SAMPLES = np.arange(-32768, 32768).astype(np.int16)
 ALL_CODES = bytes(range(256))
