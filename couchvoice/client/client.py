@@ -47,7 +47,6 @@ from couchvoice.core.notices import Notice, Problem, StateChanged
 from couchvoice.core.server_events import ErrorDetail, ErrorReported, ServerEvent, parse_server_event
 from couchvoice.core.session import Session
 from couchvoice.core.state import TALK, SessionState
-from couchvoice.core.turn_detection import read_turn_detection
 from couchvoice.errors import (
     BackendError,
     ConnectionLost,
@@ -93,7 +92,7 @@ class Client:
         self.quiet = asyncio.Event()  # nobody speaks, nothing is owed to anybody
         self.updates = Updates(self.session, backend, self._perform)
         self._backend = backend
-        self._microphone = MicrophoneFeed(source, is_meant=self._hears_user, fail=self._fail)
+        self._microphone = MicrophoneFeed(source, is_meant=lambda: self.session.hears_user, fail=self._fail)
         self._own_voice: OwnVoice | None = None
         if speak_text is not None:
             self._own_voice = OwnVoice(speak_text, self.playout, tell=self._receive, observe=self._observe)
@@ -181,13 +180,14 @@ class Client:
         started = self._now()
         self._perform(self.session.start())
         self.reply = await self._backend.open_session()
+        self._perform(self.session.configured(self.reply.session_config, self._now()))
         await self._microphone.open()
         self._transport = self._open_transport(self.reply, self)
         await self._transport.connect()
         self.connect_ms = (self._now() - started) * 1000
         await self._sink.open(self.playout)
         self.was_open = True
-        self._perform(self.session.opened(self._now(), self.reply.session_config))
+        self._perform(self.session.opened(self._now()))
         log.info("- ready after %.0f ms", self.connect_ms)
 
     async def _talk(self) -> None:
@@ -335,13 +335,6 @@ class Client:
 
     def _playback_changed(self, audible: bool) -> None:
         self._perform(self.session.playback_changed(self._now(), audible=audible))
-
-    def _hears_user(self) -> bool:
-        if self.was_open:
-            return self.session.hears_user
-        # Sound leaves before the channel opens, and the session knows nothing until then.
-        detection = read_turn_detection(self.reply.session_config) if self.reply else None
-        return detection is None or detection.detects
 
     # Release: every step is bounded and may be called again
 

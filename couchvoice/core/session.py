@@ -73,12 +73,14 @@ class Session:
         """Somebody asked for a connection."""
         return self._enter(SessionState.CONNECTING)
 
-    def opened(self, now: float, config: Mapping[str, Any] | None = None) -> list[Effect]:
-        """The data channel is open: from here on text may be sent. ``config`` is the GA session config, if known."""
-        effects = self._conversation.configure(config or {}, now)
-        effects += self._enter(SessionState.WARMING)
+    def configured(self, config: Mapping[str, Any], now: float) -> list[Effect]:
+        """The GA session config is known. Sound leaves before the channel opens: what it says holds from here on."""
+        return self._conversation.configure(config, now)
+
+    def opened(self, now: float) -> list[Effect]:
+        """The data channel is open: from here on text may be sent."""
         self._warm_at = now + WARMING_TIMEOUT
-        return effects
+        return self._enter(SessionState.WARMING)
 
     def close(self, now: float) -> list[Effect]:
         """The user has had enough. Transcripts that are owed may still be fed until the session is ``settled``."""

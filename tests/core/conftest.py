@@ -18,6 +18,7 @@ def session() -> Session:
 def listening(**turn_detection: bool) -> Session:
     session = Session("s")
     session.start()
-    session.opened(START, {"audio": {"input": {"turn_detection": {"type": "server_vad", **turn_detection}}}})
+    session.configured({"audio": {"input": {"turn_detection": {"type": "server_vad", **turn_detection}}}}, START)
+    session.opened(START)
     feed(session, SessionCreated(session={"type": "realtime"}))
     return session

@@ -151,7 +151,8 @@ def test_speech_while_a_tool_runs_cuts_its_turn(session: Session) -> None:
 def test_a_press_while_a_tool_runs_cuts_its_turn_and_asks_for_one_answer() -> None:
     session = Session("s")
     session.start()
-    session.opened(START, {"audio": {"input": {"turn_detection": None}}})
+    session.configured({"audio": {"input": {"turn_detection": None}}}, START)
+    session.opened(START)
     session.send_text("Tea?", START)
     feed(session, *called("r1", call_item("c1")))
     session.begin_speaking(START)

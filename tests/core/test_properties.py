@@ -70,7 +70,8 @@ class AnyTalk(RuleBasedStateMachine):
         self.spoken_here: set[str] = set()
         self.used: set[str] = set()  # responses that told what they used
         self.do(self.session.start)
-        self.do(lambda: self.session.opened(self.now, config))
+        self.do(lambda: self.session.configured(config, self.now))
+        self.do(lambda: self.session.opened(self.now))
 
     # What may happen
 

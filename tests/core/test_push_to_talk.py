@@ -287,7 +287,8 @@ def test_only_what_is_said_with_the_button_down_is_meant_for_the_assistant(manua
 def test_a_backend_may_have_chosen_push_to_talk() -> None:
     session = Session("s")
     session.start()
-    session.opened(START, {"audio": {"input": {"turn_detection": None}}})
+    session.configured({"audio": {"input": {"turn_detection": None}}}, START)
+    session.opened(START)
     assert not session.hears_user
     assert sent(session.begin_speaking(START)) == [CLEAR_INPUT]
 
