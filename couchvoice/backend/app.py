@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from couchvoice.backend.body_limit import BodyLimit
+from couchvoice.backend.guard import HEALTH_PATH, Authentication, Door
 from couchvoice.backend.providers import Provider
 from couchvoice.backend.refusals import install_error_bodies
 from couchvoice.backend.routes import VoiceEndpoints
@@ -20,8 +21,6 @@ from couchvoice.backend.store import Store
 from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry
 from couchvoice.settings import SessionSettings
 
-HEALTH_PATH = "/api/health"
-
 
 def create_app(
     *,
@@ -29,8 +28,9 @@ def create_app(
     provider: Provider,
     tools: ToolRegistry | None = None,
     session: SessionSettings | None = None,
+    authentication: Authentication | None = None,
 ) -> FastAPI:
-    """Raises ConfigError when ``session`` cannot be asked of a provider."""
+    """Without ``authentication`` callers are believed. Raises ConfigError when ``session`` cannot be asked."""
     session = session or SessionSettings()
     check_session_settings(session)
 
@@ -45,6 +45,7 @@ def create_app(
     # FastAPI's documentation pages load scripts from elsewhere.
     app = FastAPI(title="couchvoice backend", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Door, authentication=authentication)  # outside: nobody's body is read before
     install_error_bodies(app)
     app.add_api_route(HEALTH_PATH, _health, methods=["GET"])
     endpoints = VoiceEndpoints(

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Header
 
 from couchvoice.backend.arc import episodic_arc
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.guard import Caller, CurrentCaller
 from couchvoice.backend.instructions import instructions
 from couchvoice.backend.language import chosen_language
 from couchvoice.backend.modes import DEFAULT_MODE, Mode, Modes
@@ -70,11 +71,11 @@ class VoiceEndpoints:
         self.router.add_api_route(END_PATH, self.end, methods=["POST"])
         self.router.add_api_route(CONFIG_PATH, self.config, methods=["POST"])
 
-    async def session(self, request: SessionRequest) -> SessionReply:
+    async def session(self, request: SessionRequest, caller: CurrentCaller) -> SessionReply:
         with failing_as("voice_realtime_session_failed", "the session could not be created"):
             briefing = Briefing(
                 thread_id=request.thread_id,
-                user_id=request.user_id,
+                user_id=caller.user(request.user_id),
                 memory_mode=request.memory_mode,
                 language=chosen_language(request.language, self._settings.language),
             )
@@ -87,7 +88,7 @@ class VoiceEndpoints:
                 client_secret=secret.value.reveal(),
                 expires_at=secret.expires_at,
                 thread_id=request.thread_id,
-                user_id=request.user_id,
+                user_id=briefing.user_id,
                 memory_mode=briefing.memory_mode,
                 session_config=config,
                 calls_url=self._provider.calls_url,
@@ -97,13 +98,13 @@ class VoiceEndpoints:
                 provider=self._provider.name,
             )
 
-    async def tools(self, request: ToolRequest, token: SessionToken = None) -> ToolReply:
+    async def tools(self, request: ToolRequest, caller: CurrentCaller, token: SessionToken = None) -> ToolReply:
         with failing_as("voice_realtime_tool_failed", "the tool failed"):
             session = self._session(request.thread_id, token)
             mode = _floor(request.memory_mode, session)
             context = ToolContext(
                 thread_id=request.thread_id,
-                owner=_owner(request, session),
+                owner=_owner(request, caller, session),
                 said=[
                     request.current_user_message,
                     *(entry.content for entry in reversed(request.transcript) if entry.role == "user"),
@@ -114,7 +115,7 @@ class VoiceEndpoints:
             _log.info("- tool %s completed", request.tool_name)
             return ToolReply(output=output)
 
-    async def turn(self, request: TurnRequest, token: SessionToken = None) -> TurnReply:
+    async def turn(self, request: TurnRequest, caller: CurrentCaller, token: SessionToken = None) -> TurnReply:
         with failing_as("voice_realtime_turn_record_failed", "the turn could not be recorded"):
             session = self._session(request.thread_id, token)
             if not (request.user_text.strip() or request.assistant_text.strip()):
@@ -123,43 +124,43 @@ class VoiceEndpoints:
                 )
             if _floor(request.memory_mode, session) == "incognito":
                 return TurnReply(recorded=False, thread_id=request.thread_id, message_count=0)
-            count = await self._store.record(_turn(request, owner=_owner(request, session)))
+            count = await self._store.record(_turn(request, owner=_owner(request, caller, session)))
             _log.info("- turn recorded")
             return TurnReply(recorded=True, thread_id=request.thread_id, message_count=count)
 
-    async def end(self, request: EndRequest, token: SessionToken = None) -> EndReply:
+    async def end(self, request: EndRequest, caller: CurrentCaller, token: SessionToken = None) -> EndReply:
         with failing_as("voice_realtime_end_failed", "the session could not be finalized"):
             session = self._session(request.thread_id, token)
             if _floor(request.memory_mode, session) == "incognito":
                 return EndReply(finalized=False, detail=INCOGNITO_END)
             arc = await self._store.finish(
                 request.thread_id,
-                owner=session.briefing.owner if session else request.user_id,
+                owner=session.briefing.owner if session else caller.user(request.user_id),
                 session_id=session.session_id if session else request.session_id,
                 summarize=episodic_arc,
             )
             _log.info("- session ended: %s", "finalized" if arc else "nothing to finalize")
             return _end_reply(arc) if arc else EndReply(finalized=False, detail=NO_SUMMARY)
 
-    async def config(self, request: ConfigRequest, token: SessionToken = None) -> ConfigReply:
+    async def config(self, request: ConfigRequest, caller: CurrentCaller, token: SessionToken = None) -> ConfigReply:
         with failing_as("voice_realtime_config_failed", "the session could not be changed"):
             session = self._session(request.thread_id, token)
             change: dict[str, Any] = {}
             if request.mode is not None:
-                change |= self._modes.find(request.mode).config(self._briefing(request, session))
+                change |= self._modes.find(request.mode).config(self._briefing(request, caller, session))
             if request.voice is not None:
                 change["audio"] = {"output": {"voice": supported_voice(request.voice)}}
             if not change:
                 raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "nothing_to_change", "name a mode or a voice")
             return ConfigReply(session={"type": "realtime", **change})
 
-    def _briefing(self, request: ConfigRequest, session: LiveSession | None) -> Briefing:
+    def _briefing(self, request: ConfigRequest, caller: Caller, session: LiveSession | None) -> Briefing:
         """The session's own. Of a session that nobody proved to be theirs nothing is known: it counts as incognito."""
         if session is not None:
             return session.briefing
         return Briefing(
             thread_id=request.thread_id,
-            user_id=request.user_id,
+            user_id=caller.user(request.user_id),
             memory_mode="incognito",
             language=chosen_language(None, self._settings.language),
         )
@@ -172,8 +173,10 @@ def _floor(asked: MemoryMode, session: LiveSession | None) -> MemoryMode:
     return "incognito" if session is not None and session.briefing.memory_mode == "incognito" else asked
 
 
-def _owner(request: ToolRequest | TurnRequest, session: LiveSession | None) -> str:
-    return session.briefing.owner if session is not None else request.user_id or request.thread_id
+def _owner(request: ToolRequest | TurnRequest, caller: Caller, session: LiveSession | None) -> str:
+    if session is not None:
+        return session.briefing.owner
+    return caller.owner(user_id=request.user_id, thread_id=request.thread_id)
 
 
 def _turn(request: TurnRequest, *, owner: str) -> Turn:

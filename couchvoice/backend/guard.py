@@ -1,0 +1,97 @@
+"""The door: who calls, and what is theirs.
+
+Not how a token is judged (tokens.py), nor how much one may ask for (limits.py). Law: with authentication on nothing
+answers without a token but what ``PUBLIC_PATHS`` names, so that a new route is guarded before anybody thinks of it;
+and the owner of what a request touches comes from the token only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Protocol
+
+from fastapi import Depends
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from couchvoice.backend.refusals import Refused, error_response
+
+HEALTH_PATH = "/api/health"
+PUBLIC_PATHS = frozenset({HEALTH_PATH})
+UNKNOWN_ADDRESS = "unknown"  # a caller in this process, or behind a socket without addresses
+
+_SCHEME = "bearer"
+_CALLER = "caller"  # its place in the state of the request
+
+
+class Authentication(Protocol):
+    async def subject(self, token: str) -> str:
+        """Whom this bearer token names. Raises Refused (401; 503 when nobody can tell now)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """``subject`` is what the token says; None: authentication is off, and callers are believed."""
+
+    subject: str | None
+    address: str
+
+    def user(self, claimed: str | None) -> str | None:
+        """The user of this request; ``claimed`` is what its body or its query says. Raises Refused (403)."""
+        if self.subject is None:
+            return claimed
+        if claimed not in (None, self.subject):
+            raise Refused(HTTPStatus.FORBIDDEN, "user_mismatch", "user_id is not the user of the token: leave it out")
+        return self.subject
+
+    def owner(self, *, user_id: str | None, thread_id: str) -> str:
+        """To whom the thread of this request must belong. Raises Refused (403)."""
+        return self.user(user_id) or thread_id
+
+
+def _caller(connection: HTTPConnection) -> Caller:
+    caller = connection.scope["state"][_CALLER]
+    assert isinstance(caller, Caller)  # the door stands before every route
+    return caller
+
+
+CurrentCaller = Annotated[Caller, Depends(_caller)]
+
+
+class Door:
+    """ASGI middleware: lets in whoever may, and tells the routes who it is. Without ``authentication``: anybody."""
+
+    def __init__(self, app: ASGIApp, *, authentication: Authentication | None) -> None:
+        self._app = app
+        self._authentication = authentication
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            try:
+                subject = await self._subject(scope)
+            except Refused as exc:
+                challenge = {"WWW-Authenticate": _challenge(exc)} if exc.status == HTTPStatus.UNAUTHORIZED else None
+                await error_response(exc.status, exc.code, exc.message, headers=challenge)(scope, receive, send)
+                return
+            address = scope["client"][0] if scope.get("client") else UNKNOWN_ADDRESS
+            scope.setdefault("state", {})[_CALLER] = Caller(subject, address)
+        await self._app(scope, receive, send)
+
+    async def _subject(self, scope: Scope) -> str | None:
+        if self._authentication is None or scope["path"] in PUBLIC_PATHS:
+            return None
+        credentials = Headers(scope=scope).getlist("authorization")
+        if not credentials:
+            raise Refused(HTTPStatus.UNAUTHORIZED, "token_missing", "send Authorization: Bearer TOKEN")
+        scheme, _, token = credentials[0].partition(" ")
+        if len(credentials) > 1 or scheme.lower() != _SCHEME:
+            raise Refused(HTTPStatus.UNAUTHORIZED, "token_invalid", "Authorization must be one: Bearer TOKEN")
+        return await self._authentication.subject(token.strip())
+
+
+def _challenge(refused: Refused) -> str:
+    # RFC 6750 §3.1: "If the request lacks any authentication information … the resource server SHOULD NOT include an
+    # error code".
+    return "Bearer" if refused.code == "token_missing" else 'Bearer error="invalid_token"'
