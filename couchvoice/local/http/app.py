@@ -23,16 +23,17 @@ from couchvoice.local.engines import Engines
 from couchvoice.local.http.call_routes import CallRoutes
 from couchvoice.local.http.counts import CONTENT_TYPE, Counts, MessageCounter, exposition
 from couchvoice.local.http.ending import Ending
-from couchvoice.local.http.guards import guards
 from couchvoice.local.http.live_sessions import LiveSessions
 from couchvoice.local.http.reception import Reception
-from couchvoice.local.http.refusals import ANSWERS, BETA_DISABLED, BETA_MESSAGE, Refused
+from couchvoice.local.http.refusals import ANSWERS, BETA_DISABLED, BETA_MESSAGE, Refused, refusal
 from couchvoice.local.http.secret_routes import SecretRoutes
 from couchvoice.local.http.socket_routes import SocketRoutes
 from couchvoice.local.missing import MissingPart
 from couchvoice.local.server_options import ServerOptions
+from couchvoice.web_guards import LOOPBACK_PAGES, web_guards
 
 _PREFIXES = ("/v1/realtime", "/openai/v1/realtime")  # OpenAI's and Azure's
+_METHODS = ("GET", "POST", "DELETE")
 _SIP = ("accept", "refer", "reject")
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
@@ -66,7 +67,14 @@ class RealtimeApp:
                 *self._beta_routes(),
             ],
             middleware=[
-                *guards(origins=options.allowed_origins, hosts=options.allowed_hosts),
+                *web_guards(
+                    origins=options.allowed_origins,
+                    hosts=options.allowed_hosts,
+                    methods=_METHODS,
+                    guarded={"websocket"},  # over HTTP its routes ask for a key, which no page can send unasked
+                    refuse=lambda status, code, message: refusal(Refused(status, code, message)),
+                    pages=LOOPBACK_PAGES,
+                ),
                 Middleware(MessageCounter, counts=self._counts),
             ],
             exception_handlers=ANSWERS,

@@ -9,7 +9,7 @@ import pytest
 import websockets
 
 from couchvoice.errors import ConfigError
-from couchvoice.local.http.guards import checked_origin
+from couchvoice.web_guards import checked_origin
 from tests.local.caller import SDP, Caller, served
 from tests.local.serving import listening
 from tests.local.socket_caller import BEARER
