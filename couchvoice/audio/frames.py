@@ -19,6 +19,7 @@ from couchvoice.errors import CouchvoiceError
 SAMPLE_RATE = 48_000  # Hz
 FRAME_MS = 20  # ms
 FRAME_SAMPLES = SAMPLE_RATE * FRAME_MS // 1000
+AUDIBLE_PEAK = 100  # of 32767, -50 dBFS: below it is a far end's idle noise
 
 _NEGATIVE_SCALE = 0x8000
 _POSITIVE_SCALE = 0x7FFF
@@ -72,3 +73,8 @@ def pcm16_from_base64(text: str) -> NDArray[np.int16]:
 def silence(samples: int) -> NDArray[np.int16]:
     """That many zeros."""
     return np.zeros(samples, dtype=np.int16)
+
+
+def is_audible(samples: NDArray[np.int16]) -> bool:
+    """Somebody would hear it: it has a peak of at least AUDIBLE_PEAK."""
+    return bool(samples.size) and max(int(samples.max()), -int(samples.min())) >= AUDIBLE_PEAK
