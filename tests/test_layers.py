@@ -32,6 +32,7 @@ MAY_IMPORT = {
         "core.client_events",
         "transports.tracks",
         "transports.peer",
+        "transports.opus_format",
     },
     "embedded": {"backend", "local"},
     "apps": {"core", "audio", "transports", "client", "contract", "embedded"},

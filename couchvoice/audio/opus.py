@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import enum
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _CHANNELS = 1
 # opus_defines.h
 _APPLICATION_VOIP = 2048
 _SET_BITRATE = 4002
+_SET_MAX_BANDWIDTH = 4004
 _SET_COMPLEXITY = 4010
 _SET_INBAND_FEC = 4012
 _SET_PACKET_LOSS_PERC = 4014
@@ -35,6 +37,14 @@ _SET_DTX = 4016
 _SET_SIGNAL = 4024
 _RESET_STATE = 4028
 _SIGNAL_VOICE = 3001
+
+
+class Bandwidth(enum.IntEnum):
+    """RFC 6716 §2: how high the sound may reach. The encoder takes less where the bit rate asks for it."""
+
+    WIDE = 1103  # 8 kHz
+    SUPERWIDE = 1104  # 12 kHz: all there is in sound of 24 kHz, as the realtime models hear it
+    FULL = 1105  # 20 kHz
 
 
 class OpusUnavailable(CouchvoiceError):
@@ -131,7 +141,9 @@ class OpusDecoder:
 class OpusEncoder:
     """One stream's packets: 20 ms of mono voice each, with in-band FEC once losses are expected."""
 
-    def __init__(self, *, bitrate: int, complexity: int, dtx: bool = False) -> None:
+    def __init__(
+        self, *, bitrate: int, complexity: int, bandwidth: Bandwidth = Bandwidth.FULL, dtx: bool = False
+    ) -> None:
         self._opus = opus_library().functions
         error = ctypes.c_int()
         self._state: int | None = self._opus.opus_encoder_create(
@@ -143,6 +155,7 @@ class OpusEncoder:
         self._control(_SET_SIGNAL, _SIGNAL_VOICE)
         self._control(_SET_BITRATE, bitrate)
         self._control(_SET_COMPLEXITY, complexity)
+        self._control(_SET_MAX_BANDWIDTH, bandwidth)
         self._control(_SET_DTX, int(dtx))
 
     def __del__(self) -> None:

@@ -30,6 +30,7 @@ from couchvoice.local.protocol.dialogue import Dialogue
 from couchvoice.local.protocol.orders import Order, Speak
 from couchvoice.local.protocol.session_object import SessionObject
 from couchvoice.local.strict_lite import answer_only_nominations
+from couchvoice.transports.opus_format import with_inband_fec
 from couchvoice.transports.peer import (
     DATA_CHANNEL_LABEL,
     close_peer,
@@ -86,7 +87,7 @@ class Call:
         if self._manners.strict_lite:
             answer_only_nominations(peer)
         await peer.setLocalDescription(await peer.createAnswer())
-        return with_one_fingerprint(peer.localDescription.sdp)
+        return with_inband_fec(with_one_fingerprint(peer.localDescription.sdp))
 
     async def run(self) -> None:
         """Serve the call until it is over; releases everything."""
@@ -123,7 +124,9 @@ class Call:
     def _choose_lines(self, peer: RTCPeerConnection) -> None:
         mouth, ear = choose_lines(peer)
         if mouth is not None:
-            mouth.sender.replaceTrack(SourceTrack(self._mouth.read))
+            track = SourceTrack(self._mouth.read)
+            track.encode_opus(peer, mouth)
+            mouth.sender.replaceTrack(track)
             self._is_audible = True
         if ear is not None:
             hear_at_once(ear.receiver)

@@ -10,25 +10,34 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
-from aiortc import MediaStreamTrack
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCRtpTransceiver
 from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame
+from couchvoice.audio.opus import OpusUnavailable
 from couchvoice.audio.resample import Resampler
+from couchvoice.audio.voice_encoder import VoiceEncoder
+from couchvoice.transports.opus_format import agreed_opus, reported_loss
 
 log = logging.getLogger("couchvoice.transports.tracks")
 
 LONGEST_WAIT = 0.5  # seconds for a frame; Opus sends one each 0.4 s in a pause (DTX)
+LOSS_INTERVAL = SAMPLE_RATE  # samples between two looks at the far end's report, which comes about once a second
 
 _TIME_BASE = Fraction(1, SAMPLE_RATE)
 
 
 class SourceTrack(MediaStreamTrack):
-    """Sends what ``read`` returns; ``read`` paces itself."""
+    """Sends what ``read`` returns; ``read`` paces itself.
+
+    aiortc encodes it, at 96 kb/s in stereo and without FEC, unless ``encode_opus`` was called. A packet of ours lacks
+    the audio level (RFC 6464): mixers of many speakers read it, and there is none in a call of two.
+    """
 
     kind = "audio"
 
@@ -36,17 +45,47 @@ class SourceTrack(MediaStreamTrack):
         super().__init__()
         self._read = read
         self._timestamp = 0
+        self._encoder: VoiceEncoder | None = None
+        self._sender: RTCRtpSender | None = None
+        self._last_report: object = None
 
-    async def recv(self) -> av.AudioFrame:
+    def encode_opus(self, peer: RTCPeerConnection, transceiver: RTCRtpTransceiver) -> None:
+        """Encode here if Opus was agreed on; to be called when the far end's description is taken."""
+        opus = agreed_opus(peer, transceiver)
+        if opus is None:
+            return
+        try:
+            self._encoder = VoiceEncoder(fec=opus.fec)
+        except OpusUnavailable as exc:
+            log.info("- aiortc encodes, without FEC: %s", exc)
+            return
+        self._sender = transceiver.sender
+
+    async def recv(self) -> av.AudioFrame | av.Packet[Any]:
         if self.readyState != "live":
             raise MediaStreamError
         frame = await self._read()
         if frame.rate != SAMPLE_RATE or frame.samples.size != FRAME_SAMPLES:
             raise ValueError(f"a frame of {frame.samples.size} samples at {frame.rate} Hz cannot be sent")
-        sent = av.AudioFrame.from_ndarray(frame.samples.reshape(1, -1), format="s16", layout="mono")
-        sent.sample_rate, sent.time_base, sent.pts = SAMPLE_RATE, _TIME_BASE, self._timestamp
+        sent: av.AudioFrame | av.Packet[Any]
+        if self._encoder is not None:
+            await self._learn_loss(self._encoder)
+            sent = av.Packet(self._encoder.encode(frame.samples))
+        else:
+            sent = av.AudioFrame.from_ndarray(frame.samples.reshape(1, -1), format="s16", layout="mono")
+            sent.sample_rate = SAMPLE_RATE
+        sent.time_base, sent.pts = _TIME_BASE, self._timestamp
         self._timestamp += FRAME_SAMPLES
         return sent
+
+    async def _learn_loss(self, encoder: VoiceEncoder) -> None:
+        assert self._sender is not None  # whoever has an encoder has a sender
+        if self._timestamp % LOSS_INTERVAL:
+            return
+        report = await reported_loss(self._sender)
+        if report is not None and report[0] != self._last_report:
+            self._last_report, share = report
+            encoder.report_loss(share)
 
 
 async def read_track(

@@ -11,7 +11,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-from aiortc import RTCDataChannel, RTCIceServer, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc import (
+    RTCDataChannel,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
 from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamTrack
 
@@ -26,6 +32,7 @@ from couchvoice.errors import (
 )
 from couchvoice.private import Private
 from couchvoice.transports.http import HttpClient, HttpFailure
+from couchvoice.transports.opus_format import with_inband_fec
 from couchvoice.transports.peer import (
     DATA_CHANNEL_LABEL,
     GATHERING_ERRORS,
@@ -73,7 +80,7 @@ class WebRTCTransport:
         self._ice_servers = tuple(ice_servers)
         self._peer: RTCPeerConnection | None = None
         self._channel: RTCDataChannel | None = None
-        self._track: MediaStreamTrack | None = None
+        self._track: SourceTrack | None = None
         self._receiving: asyncio.Task[None] | None = None
         self._open: asyncio.Future[None] | None = None
         self._events: asyncio.Queue[str | bytes | ConnectionLost | None] = asyncio.Queue(MAX_WAITING_EVENTS)
@@ -130,13 +137,15 @@ class WebRTCTransport:
     async def _connect(self) -> None:
         self._open = asyncio.get_running_loop().create_future()
         self._peer = peer = new_peer_connection(self._ice_servers)
+        self._track = track = SourceTrack(self._read)
         try:
-            offer = await self._offer(peer)
+            offer = await self._offer(peer, track)
         except GATHERING_ERRORS as exc:
             raise NegotiationFailed(f"the ICE servers that the backend named cannot be used: {exc}") from exc
         answer = await self._exchange(offer)
         try:
             await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            track.encode_opus(peer, peer.getTransceivers()[0])
         except SDP_ERRORS as exc:
             raise SdpExchangeError(self._calls_url, None, f"the answer is no usable SDP: {type(exc).__name__}") from exc
         if all(transceiver.currentDirection not in _SENDING for transceiver in peer.getTransceivers()):
@@ -145,17 +154,16 @@ class WebRTCTransport:
         await self._open
         log.info("- data channel open, call %s", self.call_id)
 
-    async def _offer(self, peer: RTCPeerConnection) -> str:
+    async def _offer(self, peer: RTCPeerConnection, track: SourceTrack) -> str:
         self._watch(peer)
         own_connecting(peer, self._lose)
-        self._track = SourceTrack(self._read)
-        transceiver = peer.addTransceiver(self._track, direction="sendrecv")
+        transceiver = peer.addTransceiver(track, direction="sendrecv")
         opus = [c for c in RTCRtpSender.getCapabilities("audio").codecs if c.mimeType.lower() == "audio/opus"]
         transceiver.setCodecPreferences(opus)
         self._channel = self._create_channel(peer)
         prepare_to_gather(peer)
         await peer.setLocalDescription(await peer.createOffer())
-        return with_one_fingerprint(peer.localDescription.sdp)
+        return with_inband_fec(with_one_fingerprint(peer.localDescription.sdp))
 
     def _create_channel(self, peer: RTCPeerConnection) -> RTCDataChannel:
         channel = peer.createDataChannel(DATA_CHANNEL_LABEL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 
 import numpy as np
 import pytest
@@ -11,25 +12,22 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from couchvoice.audio import opus
-from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE
+from couchvoice.audio.frames import FRAME_SAMPLES
 from couchvoice.audio.opus import InvalidPacket, OpusDecoder, OpusEncoder, OpusUnavailable, has_fec, packet_samples
+from tests.audio.voice import buzz, framed
 
 FRAMES = 60
 
 
 def voice() -> NDArray[np.int16]:
-    """Something that libopus takes for speech: a buzz whose pitch and loudness move."""
-    t = np.arange(FRAMES * FRAME_SAMPLES) / SAMPLE_RATE
-    phase = 2 * np.pi * np.cumsum(140 + 30 * np.sin(2 * np.pi * 1.7 * t)) / SAMPLE_RATE
-    buzz = sum(np.sin(k * phase) / k for k in range(1, 24))
-    return (6000 * buzz * (0.6 + 0.4 * np.sin(2 * np.pi * 3.1 * t))).astype(np.int16)
+    return buzz(FRAMES)
 
 
+@functools.cache
 def packets(*, loss: int = 0) -> list[bytes]:
     encoder = OpusEncoder(bitrate=32_000, complexity=5)
     encoder.expect_loss(loss)
-    sound = voice()
-    return [encoder.encode(sound[i : i + FRAME_SAMPLES]) for i in range(0, sound.size, FRAME_SAMPLES)]
+    return [encoder.encode(frame) for frame in framed(voice())]
 
 
 def likeness(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
