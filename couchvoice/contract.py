@@ -7,6 +7,7 @@ not ours may add fields; what has a default here may be missing, or of no use).
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -27,12 +28,20 @@ TOOLS_PATH = "/api/voice/realtime/tools"
 TURN_PATH = "/api/voice/realtime/turn"
 END_PATH = "/api/voice/realtime/end"
 CONFIG_PATH = "/api/voice/realtime/config"
+THREADS_PATH = "/api/threads"
+HISTORY = "history"  # /api/threads/{thread_id}/history, and so on
+STATUS = "status"
+END = "end"
 SESSION_TOKEN_HEADER = "X-Couchvoice-Session"
 
-ThreadId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+# A name goes into a header, a log, a database: PostgreSQL keeps no NUL.
+_NO_NUL = r"^[^\x00]*$"
+Name = Annotated[str, StringConstraints(pattern=_NO_NUL, max_length=200)]
+ThreadId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_NO_NUL)]
 MemoryMode = Literal["incognito", "persistent"]
 Outcome = Literal["completed", "interrupted", "connection_interrupted"]
 ToolStatus = Literal["started", "completed", "failed"]
+FinalizationStatus = Literal["idle", "in_progress", "completed", "failed"]
 
 # OpenAI's realtime voices, as the session config knows them.
 VOICES = ("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse")
@@ -76,12 +85,13 @@ class SessionRequest(_Request):
     """``POST /api/voice/realtime/session``"""
 
     thread_id: ThreadId
-    user_id: str | None = None
+    user_id: Name | None = None
     memory_mode: MemoryMode = "incognito"
     assistant_voice: str | None = None
     language: Annotated[str, AfterValidator(_language)] | None = None
     vad_sensitivity: Annotated[int, Field(ge=0, le=100)] | None = None
     silence_duration_ms: Annotated[int, Field(ge=200, le=800)] | None = None
+    save_transcript: bool | None = None  # false: of this session's turns only metadata is kept
 
 
 class IceServer(_Reply):
@@ -121,7 +131,7 @@ class ToolRequest(_Request):
     """``POST /api/voice/realtime/tools``"""
 
     thread_id: ThreadId
-    user_id: str | None = None
+    user_id: Name | None = None
     current_user_message: str = ""
     transcript: list[TranscriptEntry] = []
     memory_mode: MemoryMode = "incognito"
@@ -147,7 +157,7 @@ class TurnRequest(_Request):
     """``POST /api/voice/realtime/turn``"""
 
     thread_id: ThreadId
-    user_id: str | None = None
+    user_id: Name | None = None
     user_text: str = ""
     assistant_text: str = ""
     memory_mode: MemoryMode = "incognito"
@@ -158,6 +168,21 @@ class TurnRequest(_Request):
     outcome: Outcome = "completed"
     heard_text: str | None = None
     timings: dict[str, Any] = {}
+    save_transcript: bool | None = None  # false: only metadata is kept; true is no way back from the session's false
+
+
+def without_transcript(turn: TurnRequest) -> TurnRequest:
+    """The turn's metadata: nothing that was spoken, nor what tools were told or answered because of it."""
+    return turn.model_copy(
+        update={
+            "user_text": "",
+            "assistant_text": "",
+            "heard_text": None,
+            "tool_calls": [call.model_copy(update={"output": {}, "error": None}) for call in turn.tool_calls],
+            "timings": {name: value for name, value in turn.timings.items() if isinstance(value, int | float)},
+            "save_transcript": False,
+        }
+    )
 
 
 class TurnReply(_Reply):
@@ -170,10 +195,10 @@ class EndRequest(_Request):
     """``POST /api/voice/realtime/end``"""
 
     thread_id: ThreadId
-    user_id: str | None = None
+    user_id: Name | None = None
     memory_mode: MemoryMode = "incognito"
     feedback: Literal["positive", "negative", "skip"] | None = None
-    session_id: str | None = None
+    session_id: Name | None = None
 
 
 class EndReply(_Reply):
@@ -192,7 +217,7 @@ class ConfigRequest(_Request):
     """``POST /api/voice/realtime/config``: what of a running session is to change."""
 
     thread_id: ThreadId
-    user_id: str | None = None
+    user_id: Name | None = None
     mode: str | None = None
     voice: str | None = None
 
@@ -201,6 +226,73 @@ class ConfigReply(_Reply):
     """``session`` is for the ``session.update`` that changes it."""
 
     session: dict[str, Any]
+
+
+class ThreadReply(_Reply):
+    """``GET /api/threads/{thread_id}/status``, and each entry of a list. Times are ISO 8601, UTC."""
+
+    thread_id: str
+    guest: bool  # it has no user
+    created_at: datetime
+    active_at: datetime  # when its last turn was recorded
+    turn_count: int
+    message_count: int
+    open_turns: int  # not finalized yet
+    finalization: FinalizationStatus
+    finalized_at: datetime | None = None
+    failure: str | None = None  # why it failed; POST /api/threads/{thread_id}/end tries again
+
+
+class ThreadsReply(_Reply):
+    """``GET /api/threads``: newest first. ``next``: what to send as ``before`` to get the ones that follow."""
+
+    threads: list[ThreadReply]
+    next: str | None = None
+
+
+class Message(_Reply):
+    """A transcript entry. ``source`` tells a text surface that it was spoken."""
+
+    role: Literal["user", "assistant"]
+    content: str
+    source: str
+
+
+class KeptTurnReply(_Reply):
+    """Everything that is kept of a turn. ``messages`` are empty where ``transcript_kept`` is false."""
+
+    number: int  # in its thread, from 1
+    created_at: datetime
+    session_id: str | None = None
+    client_turn_id: str | None = None
+    channel: str
+    transcript_kept: bool
+    messages: list[Message]
+    heard_text: str | None = None
+    outcome: str
+    route: str
+    response_style: str | None = None
+    tool_calls: list[dict[str, Any]] = []
+    grounded_lookup: dict[str, Any] | None = None
+    diagnostics: dict[str, Any] = {}  # voice_runtime, tool_names, timings
+
+
+class HistoryReply(_Reply):
+    """``GET /api/threads/{thread_id}/history``: oldest first. ``next``: what to send as ``after`` for the rest."""
+
+    thread_id: str
+    guest: bool
+    schema_version: str
+    turn_count: int
+    turns: list[KeptTurnReply]
+    next: int | None = None
+
+
+class DeletedReply(_Reply):
+    """``DELETE /api/threads/{thread_id}`` and ``DELETE /api/threads``: what is gone for good."""
+
+    threads: int
+    turns: int
 
 
 class ErrorDetail(_Reply):

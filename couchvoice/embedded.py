@@ -94,7 +94,9 @@ def new_voice() -> Any:
     return choose_voice()
 
 
-def new_backend_app(settings: Settings, *, realtime_app: Any = None, realtime_url: str | None = None) -> Any:
+def new_backend_app(
+    settings: Settings, *, realtime_app: Any = None, realtime_url: str | None = None, finalize_at_shutdown: bool = True
+) -> Any:
     """The backend as an ASGI application with a lifespan. Raises ConfigError."""
     import httpx
 
@@ -107,13 +109,19 @@ def new_backend_app(settings: Settings, *, realtime_app: Any = None, realtime_ur
     provider = RealtimeProvider(
         name, realtime_url or settings.realtime_url or REALTIME_BASE_URLS[name], _api_key(settings, name), http=http
     )
-    return create_app(store=SqlStore(settings.database), provider=provider, session=settings.session)
+    return create_app(
+        store=SqlStore(settings.database),
+        provider=provider,
+        session=settings.session,
+        finalize_at_shutdown=finalize_at_shutdown,
+    )
 
 
 @asynccontextmanager
 async def _running_backend(settings: Settings, realtime_app: Any) -> AsyncIterator[Any]:
     url = REALTIME_URL if realtime_app is not None else None
-    backend = new_backend_app(settings, realtime_app=realtime_app, realtime_url=url)
+    # It ends with its one talk, which has ended its session, or was told not to.
+    backend = new_backend_app(settings, realtime_app=realtime_app, realtime_url=url, finalize_at_shutdown=False)
     async with backend.router.lifespan_context(backend):
         yield backend
 

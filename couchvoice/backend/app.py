@@ -1,7 +1,7 @@
 """The backend as an ASGI application: the voice endpoints, health, one shape for every error.
 
-Not a server: whoever calls ``create_app`` runs it, in process or behind a port. Law: the store and the provider are
-closed when the application shuts down.
+Not a server: whoever calls ``create_app`` runs it, in process or behind a port. Law: when the application shuts down,
+what it served is finalized, then the store and the provider are closed.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from couchvoice.backend.body_limit import BodyLimit
+from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.guard import HEALTH_PATH, Authentication, Door
 from couchvoice.backend.providers import Provider
 from couchvoice.backend.refusals import install_error_bodies
 from couchvoice.backend.routes import VoiceEndpoints
 from couchvoice.backend.session_checks import check_session_settings
 from couchvoice.backend.store import Store
+from couchvoice.backend.thread_routes import ThreadEndpoints
 from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry
 from couchvoice.settings import SessionSettings
 
@@ -29,15 +31,21 @@ def create_app(
     tools: ToolRegistry | None = None,
     session: SessionSettings | None = None,
     authentication: Authentication | None = None,
+    finalizer: Finalizer | None = None,
+    finalize_at_shutdown: bool = True,
 ) -> FastAPI:
     """Without ``authentication`` callers are believed. Raises ConfigError when ``session`` cannot be asked."""
+    finalizer = finalizer or Finalizer(store)
     session = session or SessionSettings()
     check_session_settings(session)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
-            yield
+            async with finalizer.running():
+                yield
+            if finalize_at_shutdown:
+                await finalizer.shut_down()
         finally:
             await store.close()
             await provider.close()
@@ -50,11 +58,13 @@ def create_app(
     app.add_api_route(HEALTH_PATH, _health, methods=["GET"])
     endpoints = VoiceEndpoints(
         store=store,
+        finalizer=finalizer,
         provider=provider,
         tools=tools or ToolRegistry(STANDARD_TOOLS),
         settings=session,
     )
     app.include_router(endpoints.router)
+    app.include_router(ThreadEndpoints(store=store, finalizer=finalizer).router)
     return app
 
 

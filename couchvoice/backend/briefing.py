@@ -16,6 +16,7 @@ class Briefing:
     user_id: str | None
     memory_mode: MemoryMode
     language: str | None  # None: whichever is heard
+    save_transcript: bool = True
 
     @property
     def owner(self) -> str:

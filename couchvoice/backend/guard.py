@@ -51,7 +51,8 @@ class Caller:
         return self.user(user_id) or thread_id
 
 
-def _caller(connection: HTTPConnection) -> Caller:
+async def _caller(connection: HTTPConnection) -> Caller:
+    # async: FastAPI takes what is not to a thread of its own, for each request.
     caller = connection.scope["state"][_CALLER]
     assert isinstance(caller, Caller)  # the door stands before every route
     return caller

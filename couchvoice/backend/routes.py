@@ -6,26 +6,26 @@ request may lower the mode of its session, never raise it), and an incognito req
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 
-from couchvoice.backend.arc import episodic_arc
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.end_reply import INCOGNITO_END, end_reply
+from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.guard import Caller, CurrentCaller
 from couchvoice.backend.instructions import instructions
 from couchvoice.backend.language import chosen_language
 from couchvoice.backend.modes import DEFAULT_MODE, Mode, Modes
 from couchvoice.backend.providers import Provider
-from couchvoice.backend.refusals import INVALID_REQUEST, Refused, failing_as
+from couchvoice.backend.refusals import Refused, failing_as
 from couchvoice.backend.session_config import session_config, supported_voice
 from couchvoice.backend.sessions import LiveSession, LiveSessions, owner_hash
-from couchvoice.backend.store import Arc, Store, Turn
+from couchvoice.backend.store import Store
 from couchvoice.backend.tools import ToolContext, ToolRegistry
+from couchvoice.backend.turn_record import turn_to_keep
 from couchvoice.contract import (
     CONFIG_PATH,
     END_PATH,
@@ -45,20 +45,28 @@ from couchvoice.contract import (
     TurnReply,
     TurnRequest,
 )
+from couchvoice.private import Private
 from couchvoice.settings import SessionSettings
 
-INCOGNITO_END = "Incognito session ended without durable finalization."
-NO_SUMMARY = "No summary produced (session too short, no LLM, or incognito mode)."
-DEFAULT_ROUTE = "therapeutic"
-
 SessionToken = Annotated[str | None, Header(alias=SESSION_TOKEN_HEADER)]
+
+_OfSession = ToolRequest | TurnRequest | EndRequest | ConfigRequest
 
 _log = logging.getLogger("couchvoice.backend")
 
 
 class VoiceEndpoints:
-    def __init__(self, *, store: Store, provider: Provider, tools: ToolRegistry, settings: SessionSettings) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        finalizer: Finalizer,
+        provider: Provider,
+        tools: ToolRegistry,
+        settings: SessionSettings,
+    ) -> None:
         self._store = store
+        self._finalizer = finalizer
         self._provider = provider
         self._tools = tools
         self._settings = settings
@@ -78,11 +86,14 @@ class VoiceEndpoints:
                 user_id=caller.user(request.user_id),
                 memory_mode=request.memory_mode,
                 language=chosen_language(request.language, self._settings.language),
+                save_transcript=request.save_transcript is not False,
             )
             mode = self._modes.find(DEFAULT_MODE).config(briefing)
             config = session_config(self._settings, request, language=briefing.language, mode=mode)
             secret = await self._provider.mint(config, safety_identifier=owner_hash(briefing.owner))
             session = self._sessions.open(briefing)
+            if briefing.memory_mode == "persistent":
+                await self._store.sessions.keep(session.session_id, session.token, briefing)
             _log.info("- session opened: %s, %s", self._provider.name, briefing.memory_mode)
             return SessionReply(
                 client_secret=secret.value.reveal(),
@@ -100,7 +111,7 @@ class VoiceEndpoints:
 
     async def tools(self, request: ToolRequest, caller: CurrentCaller, token: SessionToken = None) -> ToolReply:
         with failing_as("voice_realtime_tool_failed", "the tool failed"):
-            session = self._session(request.thread_id, token)
+            session = await self._session(request, token)
             mode = _floor(request.memory_mode, session)
             context = ToolContext(
                 thread_id=request.thread_id,
@@ -117,34 +128,38 @@ class VoiceEndpoints:
 
     async def turn(self, request: TurnRequest, caller: CurrentCaller, token: SessionToken = None) -> TurnReply:
         with failing_as("voice_realtime_turn_record_failed", "the turn could not be recorded"):
-            session = self._session(request.thread_id, token)
-            if not (request.user_text.strip() or request.assistant_text.strip()):
-                raise Refused(
-                    HTTPStatus.UNPROCESSABLE_ENTITY, "empty_turn", "a turn needs the text of at least one side"
-                )
+            session = await self._session(request, token)
+            turn = turn_to_keep(
+                request,
+                owner=_owner(request, caller, session),
+                guest=(session.briefing.user_id if session else caller.user(request.user_id)) is None,
+                session_id=session.session_id if session else None,
+                transcript=request.save_transcript is not False
+                and (session is None or session.briefing.save_transcript),
+                voice_runtime={"provider": self._provider.name, "model": self._settings.model},
+            )
             if _floor(request.memory_mode, session) == "incognito":
                 return TurnReply(recorded=False, thread_id=request.thread_id, message_count=0)
-            count = await self._store.record(_turn(request, owner=_owner(request, caller, session)))
+            count = await self._store.turns.record(turn)
             _log.info("- turn recorded")
             return TurnReply(recorded=True, thread_id=request.thread_id, message_count=count)
 
     async def end(self, request: EndRequest, caller: CurrentCaller, token: SessionToken = None) -> EndReply:
         with failing_as("voice_realtime_end_failed", "the session could not be finalized"):
-            session = self._session(request.thread_id, token)
+            session = await self._session(request, token)
             if _floor(request.memory_mode, session) == "incognito":
                 return EndReply(finalized=False, detail=INCOGNITO_END)
-            arc = await self._store.finish(
+            arc = await self._finalizer.finalize_when_free(
                 request.thread_id,
                 owner=session.briefing.owner if session else caller.user(request.user_id),
                 session_id=session.session_id if session else request.session_id,
-                summarize=episodic_arc,
             )
             _log.info("- session ended: %s", "finalized" if arc else "nothing to finalize")
-            return _end_reply(arc) if arc else EndReply(finalized=False, detail=NO_SUMMARY)
+            return end_reply(arc)
 
     async def config(self, request: ConfigRequest, caller: CurrentCaller, token: SessionToken = None) -> ConfigReply:
         with failing_as("voice_realtime_config_failed", "the session could not be changed"):
-            session = self._session(request.thread_id, token)
+            session = await self._session(request, token)
             change: dict[str, Any] = {}
             if request.mode is not None:
                 change |= self._modes.find(request.mode).config(self._briefing(request, caller, session))
@@ -165,8 +180,16 @@ class VoiceEndpoints:
             language=chosen_language(None, self._settings.language),
         )
 
-    def _session(self, thread_id: str, token: str | None) -> LiveSession | None:
-        return self._sessions.find(token, thread_id=thread_id) if token is not None else None
+    async def _session(self, request: _OfSession, token: str | None) -> LiveSession | None:
+        """Of this token; also one that another process opened, or this one before it was started again."""
+        if token is None:
+            return None
+        asked = "persistent" if isinstance(request, ConfigRequest) else request.memory_mode
+        if asked == "persistent" and not self._sessions.knows(token):
+            kept = await self._store.sessions.find(Private(token))
+            if kept is not None:
+                self._sessions.adopt(LiveSession(session_id=kept[0], token=Private(token), briefing=kept[1]))
+        return self._sessions.find(token, thread_id=request.thread_id)
 
 
 def _floor(asked: MemoryMode, session: LiveSession | None) -> MemoryMode:
@@ -177,48 +200,3 @@ def _owner(request: ToolRequest | TurnRequest, caller: Caller, session: LiveSess
     if session is not None:
         return session.briefing.owner
     return caller.owner(user_id=request.user_id, thread_id=request.thread_id)
-
-
-def _turn(request: TurnRequest, *, owner: str) -> Turn:
-    return Turn(
-        thread_id=request.thread_id,
-        owner=owner,
-        client_turn_id=request.client_turn_id,
-        fingerprint=_fingerprint(request),
-        user_text=request.user_text,
-        assistant_text=request.assistant_text,
-        outcome=request.outcome,
-        tool_calls=[call.model_dump() for call in request.tool_calls],
-        heard_text=request.heard_text,
-        timings=request.timings,
-        diagnostics={
-            "channel": "voice",
-            "route": request.route or DEFAULT_ROUTE,
-            "response_style": request.response_style,
-            "tool_names": [call.tool_name for call in request.tool_calls],
-        },
-    )
-
-
-def _fingerprint(request: TurnRequest) -> str:
-    """What two requests share that say the same. Refused for what JSON lets through and no database keeps."""
-    try:
-        body = json.dumps(request.model_dump(), sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
-    except ValueError:  # NaN, infinity, or half a surrogate pair
-        raise Refused(
-            HTTPStatus.UNPROCESSABLE_ENTITY, INVALID_REQUEST, "the turn holds a number or a character that JSON has not"
-        ) from None
-    return hashlib.sha256(body).hexdigest()
-
-
-def _end_reply(arc: Arc) -> EndReply:
-    return EndReply(
-        finalized=True,
-        summary=arc.summary,
-        themes=arc.primary_themes,
-        mood_opened=arc.mood_opened,
-        mood_closed=arc.mood_closed,
-        turn_count=arc.turn_count,
-        open_loops=arc.open_loops,
-        resolved_threads=arc.resolved_threads,
-    )

@@ -41,10 +41,17 @@ class LiveSessions:
             token=Private(secrets.token_urlsafe(_TOKEN_BYTES)),
             briefing=briefing,
         )
+        self.adopt(session)
+        return session
+
+    def adopt(self, session: LiveSession) -> None:
+        """Know a session that was opened elsewhere."""
         self._by_token[session.token] = session
         if len(self._by_token) > self._limit:
             self._by_token.popitem(last=False)
-        return session
+
+    def knows(self, token: str) -> bool:
+        return Private(token) in self._by_token
 
     def find(self, token: str, *, thread_id: str) -> LiveSession:
         """The session of this token. Refused with 403 unless it is one of this thread's."""

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     DateTime,
+    Dialect,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
+    false,
+    true,
 )
+from sqlalchemy.types import TypeDecorator
+
+SCHEMA_VERSION = "0002"  # the newest of the migrations
+
+
+class _Moment(TypeDecorator[datetime]):
+    """A datetime in UTC. SQLite forgets the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        moment: datetime | None = value
+        return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
 
 metadata = MetaData()
 
@@ -22,7 +45,19 @@ threads = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("owner", String, nullable=False, index=True),  # user_id, else the thread's id
-    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("guest", Boolean, nullable=False, server_default=false()),  # it has no user
+    Column("created_at", _Moment, nullable=False),
+    Column("active_at", _Moment, nullable=False),  # when its last turn was recorded
+    Column("turn_count", Integer, nullable=False, server_default="0"),  # the number of the last turn
+    Column("message_count", Integer, nullable=False, server_default="0"),
+    Column("closed_turns", Integer, nullable=False, server_default="0"),  # the last one that belongs to an arc
+    Column("served_by", String),  # the process that recorded the last turn
+    Column("finalization", String, nullable=False, server_default="idle"),
+    Column("finalized_at", _Moment),
+    Column("failure", String),  # the name of an error, never its text
+    Column("claim", String),  # of whoever finalizes it now
+    Column("claimed_until", _Moment),
+    Index("ix_threads_finalization_active_at", "finalization", "active_at"),
 )
 
 turns = Table(
@@ -31,17 +66,23 @@ turns = Table(
     Column("id", Integer, primary_key=True),
     Column("thread_id", ForeignKey("threads.id"), nullable=False),
     Column("number", Integer, nullable=False),  # from 1
+    Column("session_id", String),  # None: the client did not name its session
     Column("client_turn_id", String),
     Column("fingerprint", String, nullable=False),
+    Column("channel", String, nullable=False, server_default="voice"),
+    Column("transcript_kept", Boolean, nullable=False, server_default=true()),
     Column("user_text", Text, nullable=False),
     Column("assistant_text", Text, nullable=False),
-    Column("outcome", String, nullable=False),
-    Column("tool_calls", JSON, nullable=False),
     Column("heard_text", Text),
+    Column("outcome", String, nullable=False),
+    Column("route", String, nullable=False, server_default="therapeutic"),
+    Column("response_style", String),
+    Column("tool_calls", JSON, nullable=False),
+    Column("grounded_lookup", JSON(none_as_null=True)),
     Column("timings", JSON, nullable=False),
     Column("diagnostics", JSON, nullable=False),
     Column("message_count", Integer, nullable=False),  # the thread's, with this turn
-    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", _Moment, nullable=False),
     UniqueConstraint("thread_id", "number", name="uq_turns_thread_id_number"),
     UniqueConstraint("thread_id", "client_turn_id", name="uq_turns_thread_id_client_turn_id"),
 )
@@ -51,7 +92,7 @@ arcs = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("thread_id", ForeignKey("threads.id"), nullable=False),
-    Column("session_id", String),  # None: the client did not name its session
+    Column("session_id", String),  # None: no client named its session when it was ended
     Column("last_turn", Integer, nullable=False),
     Column("summary", Text, nullable=False),
     Column("primary_themes", JSON, nullable=False),
@@ -60,7 +101,19 @@ arcs = Table(
     Column("turn_count", Integer, nullable=False),
     Column("open_loops", JSON, nullable=False),
     Column("resolved_threads", JSON, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", _Moment, nullable=False),
     UniqueConstraint("thread_id", "session_id", name="uq_arcs_thread_id_session_id"),
     UniqueConstraint("thread_id", "last_turn", name="uq_arcs_thread_id_last_turn"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("token_hash", String, nullable=False, unique=True),  # SHA-256: who reads the database opens no session
+    Column("thread_id", String, nullable=False, index=True),  # there may be no such thread yet
+    Column("user_id", String),
+    Column("language", String),
+    Column("save_transcript", Boolean, nullable=False),
+    Column("opened_at", _Moment, nullable=False, index=True),
 )

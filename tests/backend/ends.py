@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from couchvoice.backend import RealtimeProvider, SqlStore, create_app
-from couchvoice.backend.store import Store
+from couchvoice.backend.store import Store, Turn
 from couchvoice.contract import CONFIG_PATH, END_PATH, SESSION_PATH, SESSION_TOKEN_HEADER, TOOLS_PATH, TURN_PATH
 from couchvoice.private import Private
 
@@ -101,3 +101,27 @@ def error_code(response: httpx.Response) -> str:
     assert body.keys() == {"detail"}
     assert body["detail"].keys() == {"code", "message"}
     return str(body["detail"]["code"])
+
+
+def any_turn(user_text: str = "hello", **fields: Any) -> Turn:
+    usual: dict[str, Any] = {
+        "thread_id": "t",
+        "owner": "t",
+        "guest": False,
+        "session_id": None,
+        "client_turn_id": None,
+        "fingerprint": "",
+        "channel": "voice",
+        "transcript_kept": True,
+        "user_text": user_text,
+        "assistant_text": "",
+        "heard_text": None,
+        "outcome": "completed",
+        "route": "therapeutic",
+        "response_style": None,
+        "tool_calls": [],
+        "grounded_lookup": None,
+        "timings": {},
+        "diagnostics": {},
+    }
+    return Turn(**(usual | fields))

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from couchvoice.backend.arc import MAX_SENTENCE, episodic_arc
 from couchvoice.backend.store import Turn
+from tests.backend.ends import any_turn
 
 
 def turn(user_text: str) -> Turn:
-    return Turn(
-        thread_id="t",
-        owner="t",
-        client_turn_id=None,
-        fingerprint="",
-        user_text=user_text,
-        assistant_text="I see.",
-        outcome="completed",
-        tool_calls=[],
-        heard_text=None,
-        timings={},
-        diagnostics={},
-    )
+    return any_turn(user_text=user_text, assistant_text="I see.")
 
 
 def test_an_arc_goes_from_the_first_words_to_the_last() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from couchvoice.local.protocol.session_object import SessionObject
 from couchvoice.settings import SessionSettings
 from tests.backend.ends import BackendEnd, error_code, running_backend
 
-EXAMPLES = 60
+EXAMPLES = 150
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
@@ -114,18 +113,20 @@ async def test_a_token_changes_its_own_session_only(backend: BackendEnd, token: 
         assert (response.status_code, error_code(response)) == (403, "wrong_session_token")
 
 
-@given(bodies=st.lists(_BODIES, min_size=1, max_size=10))
-@settings(max_examples=EXAMPLES, deadline=None)
-def test_any_body_is_answered_by_a_change_or_refused_in_the_one_shape(bodies: list[dict[str, Any]]) -> None:
-    async def post() -> None:
-        with tempfile.TemporaryDirectory() as data:
-            async with running_backend(Path(data) / "state") as backend:
-                for body in bodies:
-                    response = await backend.post(CONFIG_PATH, body)
-                    if response.status_code == 200:
-                        assert response.json()["session"].keys() > {"type"}
-                    else:
-                        assert response.status_code == 422
-                        error_code(response)
+def test_any_body_is_answered_by_a_change_or_refused_in_the_one_shape(tmp_path: Path) -> None:
+    with asyncio.Runner() as runner:
+        context = running_backend(tmp_path / "state")
+        backend = runner.run(context.__aenter__())
 
-    asyncio.run(post())
+        @given(body=_BODIES)
+        @settings(max_examples=EXAMPLES, deadline=None)
+        def is_answered(body: dict[str, Any]) -> None:
+            response = runner.run(backend.post(CONFIG_PATH, body))
+            if response.status_code == 200:
+                assert response.json()["session"].keys() > {"type"}
+            else:
+                assert response.status_code == 422
+                error_code(response)
+
+        is_answered()
+        runner.run(context.__aexit__(None, None, None))

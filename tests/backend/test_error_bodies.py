@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from couchvoice.backend import SqlStore
 from couchvoice.backend.body_limit import MAX_BODY
+from couchvoice.backend.store import Turn
 from couchvoice.contract import CONFIG_PATH, SESSION_PATH, TOOLS_PATH, TURN_PATH
-from tests.backend.ends import BackendEnd, error_code
+from tests.backend.ends import BackendEnd, error_code, running_backend
 
 SPOKEN = "the zebra under the piano hums"
 
@@ -90,11 +92,29 @@ async def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_not(back
     assert error_code(response) == "body_too_large"
 
 
+class BreakingTurns:
+    async def record(self, turn: Turn) -> int:
+        raise RuntimeError(turn.user_text)
+
+
 async def test_a_store_that_breaks_gives_a_500_with_the_endpoints_code(
-    backend: BackendEnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    backend.data.write_text("a file where the directory should be", encoding="utf-8")
-    turn = await backend.turn(user_text=SPOKEN, memory_mode="persistent")
+    store = SqlStore(f"sqlite+aiosqlite:///{tmp_path / 'backend.db'}")
+    store.turns = BreakingTurns()  # type: ignore[assignment]  # one method is enough here
+    async with running_backend(tmp_path / "state", store=store) as backend:
+        turn = await backend.turn(user_text=SPOKEN, memory_mode="persistent")
     assert (turn.status_code, error_code(turn)) == (500, "voice_realtime_turn_record_failed")
     assert SPOKEN not in turn.text + caplog.text
     assert "x voice_realtime_turn_record_failed" in caplog.text
+
+
+async def test_a_database_that_cannot_be_had_is_a_503_that_invites_to_ask_again(
+    backend: BackendEnd, caplog: pytest.LogCaptureFixture
+) -> None:
+    backend.data.write_text("a file where the directory should be", encoding="utf-8")
+    turn = await backend.turn(user_text=SPOKEN, memory_mode="persistent")
+    assert (turn.status_code, error_code(turn)) == (503, "database_unavailable")
+    backend.data.unlink()
+    assert (await backend.turn(user_text=SPOKEN, memory_mode="persistent")).json()["recorded"] is True
+    assert SPOKEN not in turn.text + caplog.text

@@ -14,10 +14,11 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from couchvoice.backend import SqlStore, migrations
-from couchvoice.backend.arc import episodic_arc
+from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.store import Counts, Turn
 from couchvoice.backend.tables import metadata
 from couchvoice.errors import ConfigError
+from tests.backend.ends import any_turn
 
 
 async def test_the_migrations_lead_from_nothing_to_the_present_tables(tmp_path: Path) -> None:
@@ -31,19 +32,7 @@ async def test_the_migrations_lead_from_nothing_to_the_present_tables(tmp_path: 
 
 
 def _turn(user_text: str) -> Turn:
-    return Turn(
-        thread_id="t",
-        owner="ada",
-        client_turn_id=user_text,
-        fingerprint="",
-        user_text=user_text,
-        assistant_text="",
-        outcome="completed",
-        tool_calls=[],
-        heard_text=None,
-        timings={},
-        diagnostics={},
-    )
+    return any_turn(thread_id="t", owner="ada", client_turn_id=user_text, user_text=user_text)
 
 
 async def test_a_migration_that_fails_leaves_no_table(tmp_path: Path) -> None:
@@ -59,13 +48,13 @@ async def test_a_migration_that_fails_leaves_no_table(tmp_path: Path) -> None:
 
 async def test_two_stores_that_begin_at_once_on_one_file_lose_and_double_nothing(tmp_path: Path) -> None:
     stores = [SqlStore(f"sqlite+aiosqlite:///{tmp_path / 'state' / 'backend.db'}") for _ in range(2)]
-    counts = await asyncio.gather(*(stores[n % 2].record(_turn(f"turn {n}")) for n in range(20)))
+    counts = await asyncio.gather(*(stores[n % 2].turns.record(_turn(f"turn {n}")) for n in range(20)))
     assert sorted(counts) == list(range(1, 21))
     arcs = await asyncio.gather(
-        *(store.finish("t", owner="ada", session_id="rtc_a", summarize=episodic_arc) for store in stores)
+        *(Finalizer(store).finalize_when_free("t", owner="ada", session_id="rtc_a") for store in stores)
     )
     assert [arc.turn_count for arc in arcs if arc is not None] == [20, 20]
-    assert await stores[0].counts("ada") == Counts(sessions=1, turns=20)
+    assert await stores[0].turns.counts("ada") == Counts(sessions=1, turns=20)
     for store in [*stores, *stores]:
         await store.close()
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from couchvoice.backend.store import Arc, Counts, Summarize, Turn
 from couchvoice.backend.tools import Tool, ToolArguments, ToolContext, ToolRegistry
 from tests.backend.ends import BackendEnd, error_code, running_backend
 
@@ -54,16 +53,8 @@ async def test_wait_for_user_says_nothing_and_wants_no_response(backend: Backend
 class UntouchableStore:
     """Whatever is asked of it fails the request."""
 
-    async def record(self, turn: Turn) -> int:
-        raise AssertionError("record")
-
-    async def finish(
-        self, thread_id: str, *, owner: str | None, session_id: str | None, summarize: Summarize
-    ) -> Arc | None:
-        raise AssertionError("finish")
-
-    async def counts(self, owner: str) -> Counts:
-        raise AssertionError("counts")
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(name)
 
     async def close(self) -> None:
         pass

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from couchvoice.backend.routes import INCOGNITO_END, NO_SUMMARY
+from couchvoice.backend.end_reply import INCOGNITO_END, NO_SUMMARY
 from tests.backend.ends import BackendEnd, error_code
 
 PHRASE = "the zebra under the piano hums"
@@ -48,7 +48,7 @@ async def test_a_turn_is_recorded_with_everything_that_belongs_to_it(backend: Ba
     assert kept["outcome"] == "interrupted"
     assert '"tool_timeout"' in kept["tool_calls"]
     assert "412" in kept["timings"]
-    assert '"therapeutic"' in kept["diagnostics"]
+    assert kept["route"] == "therapeutic"
 
 
 async def test_the_same_turn_again_gets_the_stored_reply_and_no_second_row(backend: BackendEnd) -> None:

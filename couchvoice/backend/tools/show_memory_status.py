@@ -12,7 +12,7 @@ _INCOGNITO_TEXT = "This talk is incognito. Nothing of it is kept, and nothing th
 async def _run(_: ToolArguments, context: ToolContext) -> dict[str, Any]:
     if context.store is None:
         return {"memory_mode": "incognito", "response_text": _INCOGNITO_TEXT}
-    counts = await context.store.counts(context.owner)
+    counts = await context.store.turns.counts(context.owner)
     kept = f"{_number(counts.sessions, 'finished session')} and {_number(counts.turns, 'turn')}"
     return {
         "memory_mode": "persistent",

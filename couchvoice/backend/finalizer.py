@@ -1,0 +1,130 @@
+"""The finalizer: one way to end a session, whoever ends it: the client, nobody for a long time, or the shutdown.
+
+Law: of all processes on one database one finalizes (it claims the thread first), what cannot be finalized is marked
+``failed`` and left alone until somebody asks again, and no failure of one thread keeps another from its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from couchvoice.backend.arc import episodic_arc
+from couchvoice.backend.store import Arc, Claim, FinalizationInProgress, Store, Turn
+
+FINALIZE_AFTER = 20 * 60.0  # seconds without a turn; then the session counts as ended
+BUSY_TIMEOUT = 20.0  # seconds to wait for somebody else's claim; the client waits 30
+LOOK_AGAIN = 0.05  # seconds; another process has no way to tell that it is ready
+LONGEST_PAUSE = 60.0  # seconds between two looks for quiet threads
+LOOKS = 4  # in the time after which a thread counts as quiet
+BATCH = 100  # threads at a look
+SHUTDOWN_TIMEOUT = 10.0  # seconds
+SESSION_KEPT = timedelta(hours=24)  # a talk is renewed every hour or is over
+
+Summarize = Callable[[Sequence[Turn]], Arc]
+
+_log = logging.getLogger("couchvoice.backend")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Finalizer:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        summarize: Summarize = episodic_arc,
+        finalize_after: float = FINALIZE_AFTER,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        self._store = store
+        self._summarize = summarize
+        self._finalize_after = finalize_after
+        self._now = now
+
+    async def finalize(
+        self, thread_id: str, *, owner: str | None, session_id: str | None, idle_since: datetime | None = None
+    ) -> Arc | None:
+        """Close the open turns with an arc, or give again the one that the session got. None: nothing to do.
+
+        Raises Refused, and whatever the summary does; then the thread is marked as failed.
+        """
+        claim = await self._store.endings.claim(
+            thread_id, owner=owner, session_id=session_id, now=self._now(), idle_since=idle_since
+        )
+        if not isinstance(claim, Claim):
+            return claim
+        try:
+            arc = self._summarize(claim.turns)
+            await self._store.endings.complete(claim, arc, now=self._now())
+        except FinalizationInProgress:
+            raise
+        except Exception as exc:
+            # It is raised again: the status must say so, whatever broke.
+            await self._store.endings.fail(claim, type(exc).__name__)
+            raise
+        return arc
+
+    async def finalize_when_free(self, thread_id: str, *, owner: str | None, session_id: str | None) -> Arc | None:
+        """As ``finalize``; waits while somebody else does it. Raises FinalizationInProgress when that takes long."""
+        deadline = asyncio.get_running_loop().time() + BUSY_TIMEOUT
+        while True:
+            try:
+                return await self.finalize(thread_id, owner=owner, session_id=session_id)
+            except FinalizationInProgress:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(LOOK_AGAIN)
+
+    async def sweep(self) -> int:
+        """Finalize what has been quiet for long enough. Returns how many threads that were."""
+        now = self._now()
+        await self._store.sessions.purge(opened_before=now - SESSION_KEPT)
+        idle_since = now - timedelta(seconds=self._finalize_after)
+        due = await self._store.endings.due(idle_since=idle_since, now=now, limit=BATCH)
+        return sum([await self._finalize_quietly(thread_id, idle_since=idle_since) for thread_id in due])
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Sweep again and again while the context lasts."""
+        sweeping = asyncio.create_task(self._run(), name="finalizer")
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            await asyncio.wait([sweeping])
+
+    async def _run(self) -> None:
+        pause = min(LONGEST_PAUSE, self._finalize_after / LOOKS)
+        while True:
+            try:
+                await self.sweep()
+            except Exception as exc:  # one look of a serving loop: the database may answer the next
+                _log.error("x looking for quiet threads failed: %s", type(exc).__name__)
+            await asyncio.sleep(pause)
+
+    async def shut_down(self) -> None:
+        """Finalize what this process served last. What is not done in time, the next process does when it is due."""
+        try:
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT):
+                for thread_id in await self._store.endings.served_here(limit=BATCH):
+                    await self._finalize_quietly(thread_id, idle_since=None)
+        except Exception as exc:  # whatever the database says, the rest of the shutdown is to follow
+            _log.error("x not all threads could be finalized: %s", type(exc).__name__)
+
+    async def _finalize_quietly(self, thread_id: str, *, idle_since: datetime | None) -> bool:
+        try:
+            arc = await self.finalize(thread_id, owner=None, session_id=None, idle_since=idle_since)
+        except FinalizationInProgress:
+            return False
+        except Exception as exc:  # one of many: the others are to end, too
+            _log.error("x a thread could not be finalized: %s", type(exc).__name__)
+            return False
+        if arc is not None:
+            _log.info("- session ended by %s: finalized", "its silence" if idle_since else "the shutdown")
+        return arc is not None
