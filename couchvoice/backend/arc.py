@@ -62,6 +62,8 @@ def episodic_arc(turns: Sequence[Turn]) -> Arc:
 
 def _summary(turns: Sequence[Turn], said: Sequence[str]) -> str:
     length = "one turn" if len(turns) == 1 else f"{len(turns)} turns"
+    if not any(turn.transcript_kept for turn in turns):
+        return f"A talk of {length}, kept without its transcript."
     if not said:
         return f"A talk of {length} in which no words of the user were understood."
     opening, closing = next(_sentences(said[0])), next(_sentences(said[-1]))

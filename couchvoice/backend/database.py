@@ -82,8 +82,15 @@ class Database:
 
     async def _migrate(self) -> None:
         try:
-            if await _version(self._url) == SCHEMA_VERSION:
+            found = await _version(self._url)
+            if found == SCHEMA_VERSION:
                 return
+            if found is not None and found > SCHEMA_VERSION:
+                raise Refused(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    "database_newer",
+                    f"the database belongs to a newer couchvoice (schema {found}, known is {SCHEMA_VERSION})",
+                )
         except DatabaseError as exc:
             if self._file is None or str(exc.orig) not in _CORRUPT:
                 raise
