@@ -113,6 +113,8 @@ class SessionReply(_Reply):
     expires_at: float | None = None
     calls_url: str | None = None
     ws_url: str | None = None
+    secret_header: str | None = None  # where the provider wants the secret; Authorization, as a Bearer, by default
+    audio_codec: str | None = None  # over WebRTC: opus (by default), pcmu or pcma
     ice_servers: list[IceServer] = []
     session_id: str | None = None
     session_token: str | None = None

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from couchvoice.errors import ConfigError
 from couchvoice.local.engine_options import Endpoint, EngineOptions
 from couchvoice.local.server_options import MAX_SESSIONS, SESSION_LIMIT, ServerOptions
-from couchvoice.private import Private
-from couchvoice.settings import REALTIME_BASE_URLS, Settings
+from couchvoice.settings import Settings
 
 if TYPE_CHECKING:
     from couchvoice.local.http.app import RealtimeApp
 
 __all__ = [
     "BACKEND_URL",
-    "LOCAL_KEY",
     "MAX_SESSIONS",
     "REALTIME_URL",
     "SESSION_LIMIT",
@@ -30,6 +29,7 @@ __all__ = [
     "EngineOptions",
     "ServerOptions",
     "embedded_ends",
+    "missing_key",
     "new_backend_app",
     "new_voice",
     "running_realtime_app",
@@ -38,7 +38,6 @@ __all__ = [
 # Names for what answers in this process: nothing listens there, the requests never leave it.
 BACKEND_URL = "http://localhost"
 REALTIME_URL = "http://localhost/v1"
-LOCAL_KEY = "offline"  # the local server takes any key that is not empty, unless told otherwise
 
 
 class Ends(NamedTuple):
@@ -71,8 +70,11 @@ async def embedded_ends(
         ):
             yield Ends(BACKEND_URL, backend, REALTIME_URL, app.asgi)
     else:
+        # A server says so to whoever asks it; here, who can set the key is at the keyboard.
+        if missing := missing_key(settings):
+            raise ConfigError(missing)
         async with _running_backend(settings, None) as backend:
-            yield Ends(BACKEND_URL, backend, settings.realtime_url, None)
+            yield Ends(BACKEND_URL, backend, None, None)
 
 
 @asynccontextmanager
@@ -100,20 +102,20 @@ def new_backend_app(
     """The backend as an ASGI application with a lifespan. Raises ConfigError."""
     import httpx
 
-    from couchvoice.backend import RealtimeProvider, SqlStore, create_app
+    from couchvoice.backend import SqlStore, create_app
+    from couchvoice.backend.providers.catalog import open_providers
 
-    name = settings.provider or "local"
-    http = None
-    if realtime_app is not None:
-        http = httpx.AsyncClient(transport=httpx.ASGITransport(realtime_app))
-    provider = RealtimeProvider(
-        name, realtime_url or settings.realtime_url or REALTIME_BASE_URLS[name], _api_key(settings, name), http=http
-    )
+    if realtime_url is not None:
+        settings = replace(settings, realtime_url=realtime_url)
+    transport = None if realtime_app is None else httpx.ASGITransport(realtime_app)
+    provider, endpoints = open_providers(settings, transport=transport)
     return create_app(
         store=SqlStore(settings.database),
         provider=provider,
+        endpoints=endpoints,
         session=settings.session,
         finalize_at_shutdown=finalize_at_shutdown,
+        enabled=settings.realtime_enabled,
     )
 
 
@@ -126,9 +128,14 @@ async def _running_backend(settings: Settings, realtime_app: Any) -> AsyncIterat
         yield backend
 
 
-def _api_key(settings: Settings, provider: str) -> Private:
-    if provider == "local":
-        return Private(LOCAL_KEY)
-    if not settings.openai_api_key:
-        raise ConfigError("the provider openai needs a key: set OPENAI_API_KEY, or use --provider local")
-    return settings.openai_api_key
+def missing_key(settings: Settings) -> str | None:
+    """What to do so that the provider can be asked, if nobody said where its key is. Raises ConfigError."""
+    from couchvoice.backend.providers.catalog import chosen_endpoint, has_key
+
+    endpoint = chosen_endpoint(settings)
+    if endpoint.provider == "azure" and "base_url" not in endpoint.options:
+        raise ConfigError("azure needs to know your resource: set AZURE_PROJECT_ENDPOINT, or give --realtime-url")
+    variable = {"openai": "OPENAI_API_KEY", "azure": "AZURE_OPENAI_API_KEY"}.get(endpoint.provider)
+    if variable is None or has_key(endpoint):
+        return None
+    return f"the provider {endpoint.provider} needs a key: set {variable}, or use --provider local"

@@ -5,12 +5,13 @@ Law: this is the only reader of ``os.environ`` and of the settings file; secrets
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
 
+from couchvoice.endpoint_settings import EndpointSettings, endpoints_from
 from couchvoice.errors import ConfigError
 from couchvoice.private import Private
 
@@ -20,7 +21,8 @@ REALTIME_BASE_URLS = {
     "local": f"http://127.0.0.1:{DEFAULT_REALTIME_PORT}/v1",
     "openai": "https://api.openai.com/v1",
 }
-PROVIDERS = tuple(REALTIME_BASE_URLS)
+PROVIDERS = ("local", "openai", "azure")
+PROVIDER_GROUP = "couchvoice.providers"  # entry points: the providers of other packages
 
 _ENVIRONMENT = {
     "backend_url": "COUCHVOICE_BACKEND_URL",
@@ -30,7 +32,14 @@ _ENVIRONMENT = {
     "state_dir": "COUCHVOICE_STATE_DIR",
     "database_url": "COUCHVOICE_DATABASE_URL",
     "log": "COUCHVOICE_LOG",
+    "profile": "COUCHVOICE_PROFILE",
+    "realtime_enabled": "COUCHVOICE_REALTIME_ENABLED",
+    "api_key_file": "COUCHVOICE_API_KEY_FILE",
+    "api_key_command": "COUCHVOICE_API_KEY_COMMAND",
     "openai_api_key": "OPENAI_API_KEY",
+    "azure_api_key": "AZURE_OPENAI_API_KEY",
+    "azure_endpoint": "AZURE_PROJECT_ENDPOINT",
+    "azure_deployment": "AZURE_REALTIME_DEPLOYMENT",
     "engine_key": "COUCHVOICE_ENGINE_KEY",
     "model": "COUCHVOICE_MODEL",
     "voice": "COUCHVOICE_VOICE",
@@ -46,8 +55,18 @@ _ENVIRONMENT = {
     "eagerness": "COUCHVOICE_EAGERNESS",
     "create_response": "COUCHVOICE_CREATE_RESPONSE",
     "interrupt_response": "COUCHVOICE_INTERRUPT_RESPONSE",
+    "secret_lifetime": "COUCHVOICE_SECRET_LIFETIME",
 }
-_KEYS = frozenset({"openai_api_key", "engine_key"})  # of the environment alone: a settings file is no place for them
+# What other programs call the same; our own name wins.
+_ALIASES = {
+    "REALTIME_ENABLED": "realtime_enabled",
+    "REALTIME_MODEL": "model",
+    "REALTIME_BASE_URL": "realtime_url",
+    "REALTIME_TOKEN_EXPIRY_SEC": "secret_lifetime",
+}
+_KEYS = frozenset(
+    {"openai_api_key", "azure_api_key", "engine_key"}
+)  # of the environment alone: a settings file is no place for them
 _SECRETS = _KEYS | {"token"}
 # What is no text.
 _TYPES: Mapping[str, type] = {
@@ -59,12 +78,20 @@ _TYPES: Mapping[str, type] = {
     "idle_timeout_ms": int,
     "create_response": bool,
     "interrupt_response": bool,
+    "secret_lifetime": int,
+    "realtime_enabled": bool,
+}
+# The defaults of products that couchvoice can stand in for; whatever else is set goes before them.
+_PROFILES: Mapping[str, Mapping[str, object]] = {
+    "gateway": {"provider": "openai", "model": "gpt-realtime", "voice": "verse"},
+    "voiceassist": {"provider": "openai", "model": "gpt-realtime", "voice": "alloy", "secret_lifetime": 300},
+    "azure": {"provider": "azure", "azure_deployment": "gpt-realtime"},
 }
 _WANTED: Mapping[type, str] = {str: "a string", float: "a number", int: "a whole number", bool: "true or false"}
 _SWITCH = {"true": True, "false": False}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSettings:
     """What the backend asks of the provider, unless a request says otherwise. The backend checks it.
 
@@ -87,9 +114,10 @@ class SessionSettings:
     eagerness: str = "auto"
     create_response: bool = True
     interrupt_response: bool = True
+    secret_lifetime: int = 300  # seconds in which a client must have opened its session
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting has the same name on the command line, in the environment (``COUCHVOICE_…``) and in the file."""
 
@@ -100,7 +128,15 @@ class Settings:
     state_dir: Path
     database_url: str | None = None
     log: str = "warning"
+    profile: str | None = None
+    realtime_enabled: bool = True
+    api_key_file: Path | None = None
+    api_key_command: str | None = None
     openai_api_key: Private | None = None
+    azure_api_key: Private | None = None
+    azure_endpoint: str | None = None
+    azure_deployment: str | None = None
+    endpoints: Mapping[str, EndpointSettings] = dataclasses.field(default_factory=dict)
     engine_key: Private | None = None  # of the servers that the local server asks
     session: SessionSettings = SessionSettings()
 
@@ -118,22 +154,57 @@ def load_settings(
 ) -> Settings:
     """Read the settings. Raises ConfigError for an unreadable file, an unknown name or an impossible value."""
     environ = os.environ if environ is None else environ
-    values = _from_file(file or _named_file(environ))
-    for name, variable in _ENVIRONMENT.items():
+    values, tables = _from_file(file or _named_file(environ))
+    for variable, name in (*_ALIASES.items(), *((variable, name) for name, variable in _ENVIRONMENT.items())):
         if text := environ.get(variable):
             values[name] = _typed(name, text, source=variable)
     for name, value in (options or {}).items():
         if value is not None:
             values[name] = _typed(name, str(value) if isinstance(value, Path) else value, source=f"the option {name}")
+    values = {**_profile(values.get("profile")), **values}
     provider = values.get("provider")
-    if provider is not None and provider not in PROVIDERS:
-        raise ConfigError(f'unknown provider "{provider}": choose one of {", ".join(PROVIDERS)}')
+    named = None if provider is None else str(provider)
+    endpoints = endpoints_from(tables, environ, named=named)
+    for known in filter(None, (named, *(endpoint.provider for endpoint in endpoints.values()))):
+        _check_provider(known, endpoints)
+    if "api_key_file" in values:
+        values["api_key_file"] = _expanded(Path(str(values["api_key_file"])))
+    if "realtime_url" in values:
+        values["realtime_url"] = _base_of(str(values["realtime_url"]))
     for name in _SECRETS & values.keys():
         values[name] = Private(str(values[name]))
     values["state_dir"] = _expanded(Path(str(values.get("state_dir") or _default_state_dir())))
-    of_session = {field.name: values.pop(field.name) for field in fields(SessionSettings) if field.name in values}
+    of_session = {
+        field.name: values.pop(field.name) for field in dataclasses.fields(SessionSettings) if field.name in values
+    }
     session = SessionSettings(**of_session)  # type: ignore[arg-type]  # _typed has checked them
-    return Settings(**values, session=session)  # type: ignore[arg-type]  # as above
+    return Settings(**values, endpoints=endpoints, session=session)  # type: ignore[arg-type]  # as above
+
+
+def _profile(name: object) -> Mapping[str, object]:
+    if name is None:
+        return {}
+    if name not in _PROFILES:
+        raise ConfigError(f'unknown profile "{name}": choose one of {", ".join(_PROFILES)}')
+    return _PROFILES[str(name)]
+
+
+def _check_provider(name: str, endpoints: Mapping[str, EndpointSettings]) -> None:
+    if name in PROVIDERS or (name in endpoints and endpoints[name].provider != name):
+        return
+    from importlib.metadata import entry_points
+
+    installed = entry_points(group=PROVIDER_GROUP).names
+    if name not in installed:
+        known = ", ".join(dict.fromkeys((*PROVIDERS, *sorted(installed), *sorted(endpoints.keys() - {name}))))
+        raise ConfigError(f'unknown provider "{name}": choose one of {known}')
+
+
+def _base_of(url: str) -> str:
+    """Some write the address of the WebSocket: ``wss://api.openai.com/v1/realtime``."""
+    if url.startswith(("ws://", "wss://")):
+        return f"http{url.removeprefix('ws')}".rstrip("/").removesuffix("/realtime")
+    return url
 
 
 def _typed(name: str, value: object, *, source: str) -> object:
@@ -153,28 +224,29 @@ def _typed(name: str, value: object, *, source: str) -> object:
     raise ConfigError(f"{source} must be {_WANTED[kind]}, not {shown}")
 
 
-def _from_file(named: Path | None) -> dict[str, object]:
-    """Only the default file may be absent: who names one means it."""
+def _from_file(named: Path | None) -> tuple[dict[str, object], object]:
+    """The settings and the tables of endpoints. Only the default file may be absent: who names one means it."""
     path = named or _default_file()
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         if named is None:
-            return {}
+            return {}, {}
         raise ConfigError(f"there is no settings file {path}: create it, or unset COUCHVOICE_CONFIG") from exc
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise ConfigError(f"cannot read the settings file {path}: {exc}") from exc
+    tables = table.pop("endpoints", {})
     known = _ENVIRONMENT.keys() - _KEYS
     if unknown := sorted(table.keys() - known):
         raise ConfigError(f"unknown setting {unknown[0]!r} in {path}: known are {', '.join(sorted(known))}")
-    return {name: _typed(name, value, source=f"setting {name!r} in {path}") for name, value in table.items()}
+    return {name: _typed(name, value, source=f"setting {name!r} in {path}") for name, value in table.items()}, tables
 
 
 def _expanded(path: Path) -> Path:
     try:
         return path.expanduser()
     except RuntimeError as exc:
-        raise ConfigError(f"the state directory {path} names a user whom this machine does not know") from exc
+        raise ConfigError(f"the path {path} names a user whom this machine does not know") from exc
 
 
 def _named_file(environ: Mapping[str, str]) -> Path | None:

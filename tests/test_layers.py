@@ -11,10 +11,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "couchvoice"
 
 # Everybody may import these; they import nothing of ours but each other.
-GROUND = {"addresses", "errors", "private", "settings"}
+GROUND = {"addresses", "endpoint_settings", "errors", "private", "settings"}
 # What a part may import besides itself and the ground; "part.module" names one file of a part.
 MAY_IMPORT = {
     "addresses": set(),
+    "endpoint_settings": set(),
     "errors": set(),
     "private": set(),
     "settings": set(),

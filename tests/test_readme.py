@@ -19,7 +19,7 @@ from couchvoice.contract import VOICES
 from couchvoice.core.state import SessionState
 from couchvoice.errors import ConnectTimeout, SdpExchangeError, Unavailable
 from couchvoice.local.faults.faults import Faults
-from couchvoice.settings import _ENVIRONMENT
+from couchvoice.settings import _ALIASES, _ENVIRONMENT
 from couchvoice.transports.webrtc import CONNECT_TIMEOUT
 from tests.local.serving import listening
 
@@ -90,8 +90,9 @@ def test_the_table_of_faults_names_each_fault_and_no_other():
 
 
 def test_the_table_of_settings_names_each_variable_and_no_other():
-    documented = set(re.findall(r"`((?:COUCHVOICE|OPENAI)_[A-Z_]+)`", README.partition("## Settings")[2]))
-    assert documented == {*_ENVIRONMENT.values(), "COUCHVOICE_CONFIG"}
+    names = r"`((?:COUCHVOICE|OPENAI|AZURE|REALTIME)_[A-Z_]+)`"
+    documented = set(re.findall(names, README.partition("## Settings")[2]))
+    assert documented == {*_ENVIRONMENT.values(), *_ALIASES, "COUCHVOICE_CONFIG"}
 
 
 def test_states_and_voices_are_those_of_the_program():

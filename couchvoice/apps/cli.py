@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import couchvoice
-from couchvoice.apps.command import Provider, fail, settings_from
+from couchvoice.apps.command import fail, settings_from
 from couchvoice.apps.serve_commands import serve_app
 from couchvoice.errors import ConfigError, CouchvoiceError
 
@@ -55,7 +55,12 @@ def _common(
 def talk(
     backend: Annotated[str | None, typer.Option(help="URL of the backend. Default: one inside this process.")] = None,
     provider: Annotated[
-        Provider | None, typer.Option(help="Who answers. Default: the backend's; local without --backend.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Who answers: local, openai, azure, or another that is installed or in the settings file. "
+            "Default: the backend's; local without --backend.",
+        ),
     ] = None,
     realtime_url: Annotated[
         str | None, typer.Option(help="Base URL of the provider, such as http://127.0.0.1:8766/v1.")
@@ -87,9 +92,7 @@ def talk(
 
     The lines /text and /voice choose whether the next answers are written or spoken.
     """
-    settings = settings_from(
-        backend_url=backend, provider=provider.value if provider else None, realtime_url=realtime_url
-    )
+    settings = settings_from(backend_url=backend, provider=provider, realtime_url=realtime_url)
     from couchvoice.apps.exit_status import SIGNALLED
     from couchvoice.apps.leave import LAST_THREADS, end_at_once, end_process
     from couchvoice.apps.screens import screen_for

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from enum import StrEnum
 from typing import NoReturn
 
 import typer
@@ -16,11 +15,6 @@ from couchvoice.errors import ConfigError, CouchvoiceError
 from couchvoice.settings import Settings, load_settings
 
 _LOG_LEVELS = ("debug", "info", "warning", "error")
-
-
-class Provider(StrEnum):
-    local = "local"
-    openai = "openai"
 
 
 def settings_from(**options: str | None) -> Settings:

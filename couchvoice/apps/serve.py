@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 
 from couchvoice.apps.uvicorn_log import tame_uvicorn_log
-from couchvoice.embedded import EngineOptions, ServerOptions, new_backend_app, running_realtime_app
+from couchvoice.embedded import EngineOptions, ServerOptions, missing_key, new_backend_app, running_realtime_app
 from couchvoice.errors import ConfigError
 from couchvoice.settings import DEFAULT_REALTIME_PORT, Settings
 
@@ -56,6 +56,8 @@ async def serve_backend(host: str, port: int, settings: Settings) -> None:
             app = await stack.enter_async_context(running_realtime_app(server=options))
             servers.append(_Server(app.asgi, beside, on_end=app.end))
             print(f"the local Realtime server is at {realtime_url}", file=sys.stderr, flush=True)
+        if missing := missing_key(settings):
+            print(f"warning: {missing}; until then sessions are refused", file=sys.stderr)
         backend = new_backend_app(settings, realtime_url=realtime_url)
         servers.append(_Server(backend, listener, on_ready=lambda: _announce(host, listener)))
         await _serve(servers)

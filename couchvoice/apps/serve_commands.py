@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from couchvoice.apps.command import Provider, fail, settings_from
+from couchvoice.apps.command import fail, settings_from
 from couchvoice.embedded import MAX_SESSIONS, SESSION_LIMIT, Endpoint, EngineOptions, ServerOptions
 from couchvoice.errors import ConfigError, CouchvoiceError
 from couchvoice.private import Private
@@ -167,14 +167,15 @@ def _endpoint(name: str, url: str | None, model: str | None, key: Private | None
 def serve_backend(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = DEFAULT_BACKEND_PORT,
-    provider: Annotated[Provider | None, typer.Option(help="Where secrets are minted. Default: local.")] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Where secrets are minted: local (default), openai, azure, or another."),
+    ] = None,
     realtime_url: Annotated[str | None, typer.Option(help="Base URL of the provider.")] = None,
     database: Annotated[str | None, typer.Option(help="SQLAlchemy URL. Default: a file in the state folder.")] = None,
 ) -> None:
     """Serve the reference backend; with the local provider and no URL, the local Realtime server beside it."""
-    settings = settings_from(
-        provider=provider.value if provider else None, realtime_url=realtime_url, database_url=database
-    )
+    settings = settings_from(provider=provider, realtime_url=realtime_url, database_url=database)
     from couchvoice.apps import serve
 
     try:

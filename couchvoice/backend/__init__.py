@@ -1,7 +1,6 @@
 """The reference backend: mints secrets, runs tools, keeps turns. Never touches audio."""
 
 from couchvoice.backend.app import create_app
-from couchvoice.backend.providers import RealtimeProvider
 from couchvoice.backend.sql_store import SqlStore
 
-__all__ = ["RealtimeProvider", "SqlStore", "create_app"]
+__all__ = ["SqlStore", "create_app"]

@@ -6,18 +6,22 @@ what it served is finalized, then the store and the provider are closed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from couchvoice.backend.background import Backgrounds
 from couchvoice.backend.body_limit import BodyLimit
 from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.guard import HEALTH_PATH, Authentication, Door
+from couchvoice.backend.memory_context import MemorySource, NoMemory
+from couchvoice.backend.opener import SessionOpener
 from couchvoice.backend.providers import Provider
 from couchvoice.backend.refusals import install_error_bodies
 from couchvoice.backend.routes import VoiceEndpoints
 from couchvoice.backend.session_checks import check_session_settings
+from couchvoice.backend.sessions import LiveSessions
 from couchvoice.backend.store import Store
 from couchvoice.backend.thread_routes import ThreadEndpoints
 from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry
@@ -33,10 +37,27 @@ def create_app(
     authentication: Authentication | None = None,
     finalizer: Finalizer | None = None,
     finalize_at_shutdown: bool = True,
+    endpoints: Mapping[str, Provider] | None = None,
+    memory: MemorySource | None = None,
+    enabled: bool = True,
 ) -> FastAPI:
-    """Without ``authentication`` callers are believed. Raises ConfigError when ``session`` cannot be asked."""
+    """Without ``authentication`` callers are believed. Raises ConfigError when ``session`` cannot be asked.
+
+    ``endpoints``: the providers that a caller of the gateway may choose, by name; None: ``provider`` alone.
+    ``enabled`` False: no session is opened.
+    """
     finalizer = finalizer or Finalizer(store)
     session = session or SessionSettings()
+    endpoints = {provider.name: provider} if endpoints is None else endpoints
+    sessions, backgrounds = LiveSessions(), Backgrounds(store, memory or NoMemory())
+    opener = SessionOpener(
+        provider=provider,
+        settings=session,
+        sessions=sessions,
+        store=store,
+        backgrounds=backgrounds,
+        enabled=enabled,
+    )
     check_session_settings(session)
 
     @asynccontextmanager
@@ -48,7 +69,8 @@ def create_app(
                 await finalizer.shut_down()
         finally:
             await store.close()
-            await provider.close()
+            for open_provider in {provider, *endpoints.values()}:
+                await open_provider.close()
 
     # FastAPI's documentation pages load scripts from elsewhere.
     app = FastAPI(title="couchvoice backend", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
@@ -56,14 +78,17 @@ def create_app(
     app.add_middleware(Door, authentication=authentication)  # outside: nobody's body is read before
     install_error_bodies(app)
     app.add_api_route(HEALTH_PATH, _health, methods=["GET"])
-    endpoints = VoiceEndpoints(
+    voice = VoiceEndpoints(
         store=store,
         finalizer=finalizer,
         provider=provider,
         tools=tools or ToolRegistry(STANDARD_TOOLS),
         settings=session,
+        sessions=sessions,
+        backgrounds=backgrounds,
+        opener=opener,
     )
-    app.include_router(endpoints.router)
+    app.include_router(voice.router)
     app.include_router(ThreadEndpoints(store=store, finalizer=finalizer).router)
     return app
 

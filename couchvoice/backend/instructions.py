@@ -1,15 +1,21 @@
 """The instructions that a session gets: blocks of our own wording, in the order of the contract.
 
-Law: only the backend writes them; the client neither supplies nor changes a word. What a caller gave (the thread's
-id) is quoted as JSON, so that it stays a value and cannot become an instruction.
+Law: only the backend writes them, in at most MAX_INSTRUCTIONS characters; the client neither supplies nor changes a
+word. What others gave (the thread's id, memory, what was said before) is quoted as JSON, so that it stays a value and
+cannot become an instruction.
 """
 
 from __future__ import annotations
 
 import json
 
+from couchvoice.backend.background import Background
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.history import history_block
 from couchvoice.backend.language import english_name
+from couchvoice.backend.memory_context import memory_block
+
+MAX_INSTRUCTIONS = 12_000  # characters
 
 _ROLE = """\
 # Role
@@ -25,6 +31,11 @@ _PERSISTENT = """\
 # Memory
 This talk is recorded as text for the person who is speaking. Claim to remember only what a tool or this page told
 you. Say that something was saved, changed or deleted only after a tool has reported it."""
+
+_RECALL = """\
+# Recall
+What you were told of earlier talks is background: it makes you attentive, it is not a topic. Claim no more than it
+says, and when you are asked what you know, answer from it or from a tool, and say when there is nothing."""
 
 _BREVITY = """\
 # Brevity
@@ -55,19 +66,71 @@ lookup_crisis_resources, and name only what it found. Never say a number from me
 country they are in; never infer it from an accent, a language or the time of day."""
 
 
-def instructions(briefing: Briefing) -> str:
-    blocks = (
-        _ROLE,
-        _metadata(briefing),
-        _INCOGNITO if briefing.memory_mode == "incognito" else _PERSISTENT,
-        _BREVITY,
-        *_language(briefing),
+_CRISIS_WITHOUT_TOOLS = """\
+# Crisis
+When the person may come to harm, put everything else aside: stay calm, ask directly whether they are safe, and urge
+them to call the local emergency number if the danger is now. Name no help line: you cannot look one up here."""
+
+_EXERCISES = """\
+# Exercises
+Offer an exercise only when it is wanted: name it, say how long it takes, and ask first. One step at a time, and wait
+for the answer before the next. Choose what fits the person; counting down five senses is never what you begin with
+by habit. When a step does not help, or they want to stop, stop at once and say that this is fine."""
+
+_PERSONA = """\
+# Manner
+Mode companion: warm and plain, curious rather than clever. Reflect what you heard before you suggest anything. Use the
+person's own words, no jargon, no diagnosis, no praise for its own sake."""
+
+
+def instructions(briefing: Briefing, background: Background | None = None) -> str:
+    """Of a companion with tools."""
+    return _joined(
+        *_beginning(briefing),
         _TOOLS,
         _SILENCE,
         _UNCLEAR,
         _CRISIS,
+        _EXERCISES,
+        _PERSONA,
+        *_from_before(briefing, background),
     )
-    return "\n\n".join(blocks)
+
+
+def instructions_without_tools(briefing: Briefing, background: Background | None = None) -> str:
+    """For a client that runs none: what names a tool is left out."""
+    return _joined(
+        *_beginning(briefing),
+        _UNCLEAR,
+        _CRISIS_WITHOUT_TOOLS,
+        _EXERCISES,
+        _PERSONA,
+        *_from_before(briefing, background),
+    )
+
+
+def _beginning(briefing: Briefing) -> tuple[str, ...]:
+    incognito = briefing.memory_mode == "incognito"
+    return (
+        _ROLE,
+        _metadata(briefing),
+        *((_INCOGNITO,) if incognito else (_PERSISTENT, _RECALL)),
+        _BREVITY,
+        *_language(briefing),
+    )
+
+
+def _from_before(briefing: Briefing, background: Background | None) -> tuple[str, ...]:
+    """What the rest of the page cannot know: hence last, and in persistent sessions only."""
+    if briefing.memory_mode == "incognito" or background is None:
+        return ()
+    return memory_block(background.memory), history_block(background.history)
+
+
+def _joined(*blocks: str) -> str:
+    text = "\n\n".join(filter(None, blocks))
+    assert len(text) <= MAX_INSTRUCTIONS  # every block that others fill has a bound of its own
+    return text
 
 
 def _metadata(briefing: Briefing) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from couchvoice.backend.background import Background
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.refusals import Refused
 from couchvoice.backend.tools import ToolRegistry
@@ -19,12 +20,15 @@ DEFAULT_MODE = "companion"
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    instructions: Callable[[Briefing], str]
+    instructions: Callable[[Briefing, Background | None], str]
     tools: ToolRegistry
 
-    def config(self, briefing: Briefing) -> dict[str, Any]:
+    def config(self, briefing: Briefing, background: Background | None) -> dict[str, Any]:
         """The mode's part of the session config."""
-        return {"tools": self.tools.schemas(briefing.memory_mode), "instructions": self.instructions(briefing)}
+        return {
+            "tools": self.tools.schemas(briefing.memory_mode),
+            "instructions": self.instructions(briefing, background),
+        }
 
 
 class Modes:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 
+from couchvoice.backend.background import Backgrounds
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.end_reply import INCOGNITO_END, end_reply
 from couchvoice.backend.finalizer import Finalizer
@@ -19,10 +20,11 @@ from couchvoice.backend.guard import Caller, CurrentCaller
 from couchvoice.backend.instructions import instructions
 from couchvoice.backend.language import chosen_language
 from couchvoice.backend.modes import DEFAULT_MODE, Mode, Modes
+from couchvoice.backend.opener import Opened, SessionOpener, refusing_failures
 from couchvoice.backend.providers import Provider
 from couchvoice.backend.refusals import Refused, failing_as
-from couchvoice.backend.session_config import session_config, supported_voice
-from couchvoice.backend.sessions import LiveSession, LiveSessions, owner_hash
+from couchvoice.backend.session_config import supported_voice
+from couchvoice.backend.sessions import LiveSession, LiveSessions
 from couchvoice.backend.store import Store
 from couchvoice.backend.tools import ToolContext, ToolRegistry
 from couchvoice.backend.turn_record import turn_to_keep
@@ -64,14 +66,19 @@ class VoiceEndpoints:
         provider: Provider,
         tools: ToolRegistry,
         settings: SessionSettings,
+        sessions: LiveSessions,
+        backgrounds: Backgrounds,
+        opener: SessionOpener,
     ) -> None:
         self._store = store
         self._finalizer = finalizer
         self._provider = provider
+        self._backgrounds = backgrounds
+        self._opener = opener
         self._tools = tools
         self._settings = settings
         self._modes = Modes({DEFAULT_MODE: Mode(instructions, tools)})
-        self._sessions = LiveSessions()
+        self._sessions = sessions
         self.router = APIRouter()
         self.router.add_api_route(SESSION_PATH, self.session, methods=["POST"])
         self.router.add_api_route(TOOLS_PATH, self.tools, methods=["POST"])
@@ -81,33 +88,10 @@ class VoiceEndpoints:
 
     async def session(self, request: SessionRequest, caller: CurrentCaller) -> SessionReply:
         with failing_as("voice_realtime_session_failed", "the session could not be created"):
-            briefing = Briefing(
-                thread_id=request.thread_id,
-                user_id=caller.user(request.user_id),
-                memory_mode=request.memory_mode,
-                language=chosen_language(request.language, self._settings.language),
-                save_transcript=request.save_transcript is not False,
-            )
-            mode = self._modes.find(DEFAULT_MODE).config(briefing)
-            config = session_config(self._settings, request, language=briefing.language, mode=mode)
-            secret = await self._provider.mint(config, safety_identifier=owner_hash(briefing.owner))
-            session = self._sessions.open(briefing)
-            if briefing.memory_mode == "persistent":
-                await self._store.sessions.keep(session.session_id, session.token, briefing)
-            _log.info("- session opened: %s, %s", self._provider.name, briefing.memory_mode)
-            return SessionReply(
-                client_secret=secret.value.reveal(),
-                expires_at=secret.expires_at,
-                thread_id=request.thread_id,
-                user_id=briefing.user_id,
-                memory_mode=briefing.memory_mode,
-                session_config=config,
-                calls_url=self._provider.calls_url,
-                ws_url=self._provider.ws_url,
-                session_id=session.session_id,
-                session_token=session.token.reveal(),
-                provider=self._provider.name,
-            )
+            user_id = caller.user(request.user_id)
+            with refusing_failures():
+                opened = await self._opener.open(request, user_id=user_id, mode=self._modes.find(DEFAULT_MODE))
+            return _session_reply(opened, self._provider)
 
     async def tools(self, request: ToolRequest, caller: CurrentCaller, token: SessionToken = None) -> ToolReply:
         with failing_as("voice_realtime_tool_failed", "the tool failed"):
@@ -162,7 +146,8 @@ class VoiceEndpoints:
             session = await self._session(request, token)
             change: dict[str, Any] = {}
             if request.mode is not None:
-                change |= self._modes.find(request.mode).config(self._briefing(request, caller, session))
+                mode, briefing = self._modes.find(request.mode), self._briefing(request, caller, session)
+                change |= mode.config(briefing, await self._backgrounds.of(briefing))
             if request.voice is not None:
                 change["audio"] = {"output": {"voice": supported_voice(request.voice)}}
             if not change:
@@ -190,6 +175,25 @@ class VoiceEndpoints:
             if kept is not None:
                 self._sessions.adopt(LiveSession(session_id=kept[0], token=Private(token), briefing=kept[1]))
         return self._sessions.find(token, thread_id=request.thread_id)
+
+
+def _session_reply(opened: Opened, provider: Provider) -> SessionReply:
+    briefing, place = opened.live.briefing, provider.place
+    return SessionReply(
+        client_secret=opened.secret.value.reveal(),
+        expires_at=opened.secret.expires_at,
+        thread_id=briefing.thread_id,
+        user_id=briefing.user_id,
+        memory_mode=briefing.memory_mode,
+        session_config=dict(opened.config),
+        calls_url=place.calls_url,
+        ws_url=place.ws_url,
+        secret_header=place.secret_header,
+        audio_codec=place.audio_codec,
+        session_id=opened.live.session_id,
+        session_token=opened.live.token.reveal(),
+        provider=provider.name,
+    )
 
 
 def _floor(asked: MemoryMode, session: LiveSession | None) -> MemoryMode:

@@ -18,6 +18,7 @@ SENSITIVITY = (0, MAX_SENSITIVITY)
 SPEED = (0.25, 1.5)
 MAX_PAUSE = 10_000  # ms
 IDLE_TIMEOUT = (5_000, 30_000)  # ms
+SECRET_LIFETIME = (10, 7_200)  # seconds
 
 
 def check_session_settings(settings: SessionSettings) -> None:
@@ -28,6 +29,7 @@ def check_session_settings(settings: SessionSettings) -> None:
     _check_range("silence_duration_ms", settings.silence_duration_ms, (0, MAX_PAUSE))
     _check_range("idle_timeout_ms", settings.idle_timeout_ms, IDLE_TIMEOUT)
     _check_range("speed", settings.speed, SPEED)
+    _check_range("secret_lifetime", settings.secret_lifetime, SECRET_LIFETIME)
     _check_choice("turn_detection", settings.turn_detection, KINDS)
     _check_choice("eagerness", settings.eagerness, EAGERNESS)
     _check_choice("voice", settings.voice, VOICES)

@@ -19,13 +19,21 @@ NO_TRANSCRIPTION = "none"
 
 
 def session_config(
-    settings: SessionSettings, request: SessionRequest, *, language: str | None, mode: Mapping[str, Any]
+    settings: SessionSettings,
+    request: SessionRequest,
+    *,
+    language: str | None,
+    mode: Mapping[str, Any],
+    model: str | None = None,
 ) -> dict[str, Any]:
-    """``mode`` is the mode's part. Refused with 422 when the voice is not one of the ten."""
+    """``mode`` is the mode's part; ``model``: the provider's only one, in place of the settings'.
+
+    Refused with 422 when the voice is not one of the ten.
+    """
     voice = settings.voice if request.assistant_voice is None else supported_voice(request.assistant_voice)
     return {
         "type": "realtime",
-        "model": settings.model,
+        "model": model or settings.model,
         "audio": {
             "input": {
                 "transcription": _transcription(settings, language),

@@ -6,7 +6,6 @@ and the mode in which a session was opened is the floor for every later request.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -14,13 +13,12 @@ from http import HTTPStatus
 
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.refusals import Refused
+from couchvoice.backend.session_id import new_session_id
 from couchvoice.private import Private
 
 MAX_SESSIONS = 4096
 
-_ID_BYTES = 16  # 128 random bits
 _TOKEN_BYTES = 32
-_OWNER_DIGITS = 12  # hex digits of the owner's hash: enough to tell owners apart in a list, not to name them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +35,7 @@ class LiveSessions:
 
     def open(self, briefing: Briefing) -> LiveSession:
         session = LiveSession(
-            session_id=f"rtc_{owner_hash(briefing.owner)[:_OWNER_DIGITS]}_{secrets.token_hex(_ID_BYTES)}",
+            session_id=new_session_id(briefing.owner),
             token=Private(secrets.token_urlsafe(_TOKEN_BYTES)),
             briefing=briefing,
         )
@@ -59,8 +57,3 @@ class LiveSessions:
         if session is None or session.briefing.thread_id != thread_id:
             raise Refused(HTTPStatus.FORBIDDEN, "wrong_session_token", "the session token is not one of this thread's")
         return session
-
-
-def owner_hash(owner: str) -> str:
-    """What stands for an owner outside the backend: SHA-256, hex."""
-    return hashlib.sha256(owner.encode()).hexdigest()

@@ -126,8 +126,8 @@ async def test_what_no_provider_takes_is_refused_before_anything_is_opened(
 
 BAD_ENVIRONMENT = [
     ("COUCHVOICE_LOG", "loud", r'COUCHVOICE_LOG is "loud": choose one of debug, info, warning, error'),
-    ("COUCHVOICE_PROVIDER", "nobody", r'unknown provider "nobody": choose one of local, openai'),
-    ("COUCHVOICE_STATE_DIR", "~nobody-of-this-name/state", r"the state directory .* names a user .*"),
+    ("COUCHVOICE_PROVIDER", "nobody", r'unknown provider "nobody": choose one of local, openai, azure'),
+    ("COUCHVOICE_STATE_DIR", "~nobody-of-this-name/state", r"the path .* names a user .*"),
 ]
 
 

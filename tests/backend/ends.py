@@ -15,7 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from couchvoice.backend import RealtimeProvider, SqlStore, create_app
+from couchvoice.backend import SqlStore, create_app
+from couchvoice.backend.providers import Credential, OpenAIProvider, OpenAISettings, ProviderSetup, Upstream
+from couchvoice.backend.providers.credential import KeyValue
 from couchvoice.backend.store import Store, Turn
 from couchvoice.contract import CONFIG_PATH, END_PATH, SESSION_PATH, SESSION_TOKEN_HEADER, TOOLS_PATH, TURN_PATH
 from couchvoice.private import Private
@@ -81,18 +83,33 @@ class BackendEnd:
 async def running_backend(data: Path, *, store: Store | None = None, **options: Any) -> AsyncIterator[BackendEnd]:
     """``data`` is the directory that the database would be made in; it does not exist yet."""
     provider_end = ProviderEnd()
-    provider = RealtimeProvider(
-        "local",
-        PROVIDER_URL,
-        Private(API_KEY),
-        http=httpx.AsyncClient(transport=httpx.ASGITransport(provider_end.app)),
-    )
+    provider = options.pop("provider", None) or openai_like("local", transport=httpx.ASGITransport(provider_end.app))
     store = store or SqlStore(f"sqlite+aiosqlite:///{data / 'backend.db'}")
     app = create_app(store=store, provider=provider, **options)
     async with app.router.lifespan_context(app):
         backend = BackendEnd(app, provider_end, data)
         async with backend.http:
             yield backend
+
+
+def openai_like(
+    name: str,
+    base_url: str = PROVIDER_URL,
+    key: str | Credential = API_KEY,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    secret_lifetime: int = 300,
+) -> OpenAIProvider:
+    """Without ``transport``: over real sockets."""
+    return OpenAIProvider(
+        ProviderSetup(
+            name=name,
+            settings=OpenAISettings(base_url=base_url),
+            credential=KeyValue(Private(key)) if isinstance(key, str) else key,
+            upstream=Upstream(name, transport=transport),
+            secret_lifetime=secret_lifetime,
+        )
+    )
 
 
 def error_code(response: httpx.Response) -> str:

@@ -12,11 +12,10 @@ import pytest
 import uvicorn
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from couchvoice.backend import RealtimeProvider, SqlStore, create_app
-from couchvoice.backend.refusals import Refused
+from couchvoice.backend import SqlStore, create_app
+from couchvoice.backend.providers import Failure, ProviderFailed
 from couchvoice.errors import ConfigError
-from couchvoice.private import Private
-from tests.backend.ends import API_KEY, BackendEnd, ProviderEnd, error_code
+from tests.backend.ends import API_KEY, BackendEnd, ProviderEnd, error_code, openai_like
 
 UPSTREAM_BODY = f"upstream says that {API_KEY} is bad"
 
@@ -56,38 +55,37 @@ async def test_an_upstream_failure_is_named_by_kind_and_nothing_of_it_is_passed_
 async def test_a_provider_that_cannot_be_reached_is_unavailable() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        provider = RealtimeProvider("local", f"http://127.0.0.1:{closed.getsockname()[1]}/v1", Private(API_KEY))
-        with pytest.raises(Refused) as refused:
+        provider = openai_like("local", f"http://127.0.0.1:{closed.getsockname()[1]}/v1")
+        with pytest.raises(ProviderFailed) as failed:
             await provider.mint({}, safety_identifier="0")
-    assert (refused.value.status, refused.value.code) == (503, "realtime_unavailable")
+    assert failed.value.failure is Failure.UNREACHABLE
     await provider.close()
 
 
 async def test_a_provider_without_a_key_is_not_asked() -> None:
     end = ProviderEnd()
-    http = httpx.AsyncClient(transport=httpx.ASGITransport(end.app))
-    provider = RealtimeProvider("openai", "https://api.openai.com/v1", Private(""), http=http)
-    with pytest.raises(Refused) as refused:
+    provider = openai_like("openai", key="", transport=httpx.ASGITransport(end.app))
+    with pytest.raises(ProviderFailed) as failed:
         await provider.mint({}, safety_identifier="0")
-    assert (refused.value.status, refused.value.code) == (503, "realtime_unavailable")
+    assert failed.value.failure is Failure.NO_KEY
     assert not end.requests
     await provider.close()
 
 
 def test_the_urls_are_made_from_the_base() -> None:
-    provider = RealtimeProvider("openai", "https://api.openai.com/v1/", Private(API_KEY))
-    assert provider.calls_url == "https://api.openai.com/v1/realtime/calls"
-    assert provider.ws_url == "wss://api.openai.com/v1/realtime"
+    place = openai_like("openai", "https://api.openai.com/v1/").place
+    assert place.calls_url == "https://api.openai.com/v1/realtime/calls"
+    assert place.ws_url == "wss://api.openai.com/v1/realtime"
 
 
 def test_a_key_is_never_sent_in_the_clear_beyond_this_machine() -> None:
     with pytest.raises(ConfigError, match="use https"):
-        RealtimeProvider("openai", "http://provider.example/v1", Private(API_KEY))
+        openai_like("openai", "http://provider.example/v1")
 
 
 def test_a_key_that_no_header_can_hold_is_refused_without_being_shown() -> None:
     with pytest.raises(ConfigError) as refused:
-        RealtimeProvider("openai", "https://api.openai.com/v1", Private(f"{API_KEY}\n"))
+        openai_like("openai", key=f"{API_KEY}\n")
     assert API_KEY not in str(refused.value)
 
 
@@ -100,7 +98,7 @@ async def test_the_key_is_in_no_reply_and_in_no_log_over_real_sockets(
     server = uvicorn.Server(uvicorn.Config(end.app, port=0, log_config=None, lifespan="off"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = asyncio.create_task(server.serve([listener]), name="provider-end")
-        provider = RealtimeProvider("local", f"http://127.0.0.1:{listener.getsockname()[1]}/v1", Private(API_KEY))
+        provider = openai_like("local", f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
         app = create_app(store=SqlStore(f"sqlite+aiosqlite:///{tmp_path / 'backend.db'}"), provider=provider)
         async with app.router.lifespan_context(app):
             backend = BackendEnd(app, end, tmp_path)

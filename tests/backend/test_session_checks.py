@@ -19,6 +19,7 @@ RANGES = [
     ("prefix_padding_ms", (-1, 10_001), (0, 10_000)),
     ("silence_duration_ms", (-1, 10_001), (0, 10_000)),
     ("idle_timeout_ms", (4_999, 30_001), (5_000, 30_000)),
+    ("secret_lifetime", (9, 7_201), (10, 7_200)),
     ("speed", (0.24, 1.51, float("inf")), (0.25, 1.5)),
 ]
 

@@ -1,0 +1,108 @@
+"""Opening a session: what it may know, what is asked of the provider, and the secret that lets its client in.
+
+Law: one secret for each request; nothing of a persistent thread is read for an incognito session; while realtime
+voice is switched off nobody is asked for anything.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from couchvoice.backend.background import Backgrounds
+from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.language import chosen_language
+from couchvoice.backend.modes import Mode
+from couchvoice.backend.providers import ClientSecret, Failure, Provider, ProviderFailed
+from couchvoice.backend.refusals import Refused
+from couchvoice.backend.session_config import session_config
+from couchvoice.backend.session_id import owner_hash
+from couchvoice.backend.sessions import LiveSession, LiveSessions
+from couchvoice.backend.store import Store
+from couchvoice.contract import SessionRequest
+from couchvoice.settings import SessionSettings
+
+UNAVAILABLE = "realtime_unavailable"
+
+_log = logging.getLogger("couchvoice.backend")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """``config`` is bound to the secret."""
+
+    live: LiveSession
+    secret: ClientSecret
+    config: Mapping[str, Any]
+
+
+class SessionOpener:
+    """``enabled`` False: realtime voice is switched off."""
+
+    def __init__(
+        self,
+        *,
+        provider: Provider,
+        settings: SessionSettings,
+        sessions: LiveSessions,
+        store: Store,
+        backgrounds: Backgrounds,
+        enabled: bool,
+    ) -> None:
+        self._provider = provider
+        self._settings = settings
+        self._sessions = sessions
+        self._store = store
+        self._backgrounds = backgrounds
+        self._enabled = enabled
+
+    async def open(self, request: SessionRequest, *, user_id: str | None, mode: Mode) -> Opened:
+        """``user_id`` is who it is for, whatever the request claims. Raises Refused, and ProviderFailed."""
+        self.require_enabled()
+        briefing = self._briefing(request, user_id)
+        config = session_config(
+            self._settings,
+            request,
+            language=briefing.language,
+            mode=mode.config(briefing, await self._backgrounds.of(briefing)),
+            model=self._provider.place.model,
+        )
+        secret = await self._provider.mint(config, safety_identifier=owner_hash(briefing.owner))
+        live = self._sessions.open(briefing)
+        if briefing.memory_mode == "persistent":
+            await self._store.sessions.keep(live.session_id, live.token, briefing)
+        _log.info("- session opened: %s, %s", self._provider.name, briefing.memory_mode)
+        return Opened(live, secret, config)
+
+    def require_enabled(self) -> None:
+        """Raises Refused (503)."""
+        if not self._enabled:
+            raise Refused(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                UNAVAILABLE,
+                "realtime voice is switched off: see COUCHVOICE_REALTIME_ENABLED",
+            )
+
+    def _briefing(self, request: SessionRequest, user_id: str | None) -> Briefing:
+        return Briefing(
+            thread_id=request.thread_id,
+            user_id=user_id,
+            memory_mode=request.memory_mode,
+            language=chosen_language(request.language, self._settings.language),
+            save_transcript=request.save_transcript is not False,
+        )
+
+
+@contextmanager
+def refusing_failures() -> Iterator[None]:
+    """A provider that cannot serve now is 503, one that answers wrongly is 502."""
+    try:
+        yield
+    except ProviderFailed as exc:
+        if exc.failure in (Failure.NO_KEY, Failure.UNREACHABLE):
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE, str(exc)) from exc
+        raise Refused(HTTPStatus.BAD_GATEWAY, exc.code, str(exc)) from exc
