@@ -1,4 +1,6 @@
-"""Rates: a stream of one-channel samples from one rate to another, by FFmpeg's resampler (it holds back ≤ 1 ms).
+"""Rates: a stream of one-channel samples from one rate to another, by FFmpeg's resampler.
+
+It holds back 16 samples: 2 ms at 8 kHz, 1 ms at 16 kHz, a third at 48 kHz (soxr: 10 to 29 ms).
 
 Law: no sample is lost or invented between the first push and the flush: the durations are equal.
 """
@@ -12,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from couchvoice.audio.frames import silence
+
+HOLD_BACK_MS = 2  # ms, at 8 kHz
 
 _PULL_MS = 10  # ms asked for at a time: what a card's block may wait for
 

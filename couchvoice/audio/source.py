@@ -1,6 +1,6 @@
 """Where the user's sound comes from: the seam that a microphone and a WAV file share.
 
-Law: whoever reads gets exactly 20 ms of 48 kHz sound each 20 ms, from open to close, whatever happens behind.
+Law: whoever reads gets sound in real time, from open to close, whatever happens behind.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ class Source(Protocol):
         """Acquire the device or the file. Raises AudioDeviceError or ConfigError."""
 
     async def read(self) -> AudioFrame:
-        """The next frame, FRAME_SAMPLES long, paced in real time; silence where there is nothing. Never raises."""
+        """The next frame, paced in real time; silence where there is nothing. Never raises.
+
+        int16, one channel, of any length and rate (20 ms of 48 kHz cost least); an empty one is 20 ms of silence.
+        """
 
     async def finished(self) -> None:
         """Return when the last sample has been handed out. A microphone never finishes."""

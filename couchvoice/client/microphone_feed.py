@@ -1,7 +1,7 @@
-"""What the transport hears of the user: the source, silence in its place, or nothing more.
+"""What the transport hears of the user: the source in even frames, silence in its place, or nothing more.
 
-Law: while the user's words are not meant for the assistant (push-to-talk, and the button is up) true silence leaves
-this machine, whatever the microphone hears; the source is read all the same, for its time goes on.
+Law: while the user's words are not meant for the assistant (muted, or push-to-talk and the button is up) true silence
+leaves this machine, whatever the microphone hears; the source is read all the same, for its time goes on.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 
 from couchvoice.audio.frames import AudioFrame, silence
+from couchvoice.audio.reframe import EvenReader
 from couchvoice.audio.source import Source
 from couchvoice.errors import AudioDeviceError, CouchvoiceError
 
@@ -24,6 +25,7 @@ class MicrophoneFeed:
         self, source: Source, *, is_meant: Callable[[], bool], fail: Callable[[CouchvoiceError], None]
     ) -> None:
         self._source = source
+        self._even = EvenReader(source)
         self._is_meant = is_meant
         self._fail = fail
         self._silent = False
@@ -33,10 +35,11 @@ class MicrophoneFeed:
         await self._source.open()
 
     async def read(self) -> AudioFrame:
+        """20 ms of 48 kHz."""
         if self._silent:
             await asyncio.Event().wait()  # until the transport lets go of its track
         try:
-            frame = await self._source.read()
+            frame = await self._even.read()
         except Exception as exc:
             # One item of a serving loop: aiortc would end its track without a word.
             log.exception("x the microphone failed")
