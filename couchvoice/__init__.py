@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from couchvoice.core.notices import (
         AssistantTranscript,
         Interrupted,
+        MuteChanged,
         Problem,
         StateChanged,
         ToolActivity,
@@ -38,6 +39,7 @@ __all__ = [
     "Endpoints",
     "Interrupted",
     "Microphone",
+    "MuteChanged",
     "NullSink",
     "Problem",
     "SessionRequest",

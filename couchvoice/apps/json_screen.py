@@ -14,6 +14,7 @@ from couchvoice.apps.tally import Summary
 from couchvoice.core.notices import (
     AssistantTranscript,
     Interrupted,
+    MuteChanged,
     Notice,
     Problem,
     StateChanged,
@@ -65,6 +66,8 @@ def _line(notice: Notice) -> dict[str, Any] | None:
                 "recorded": recorded,
                 "tool_calls": [call.name for call in turn.tool_calls],
             }
+        case MuteChanged(muted):
+            return {"type": "mute", "muted": muted}
         case UsageChanged():
             return None  # the sum stands in the summary
 

@@ -19,6 +19,7 @@ from couchvoice.apps.tally import Summary
 from couchvoice.core.notices import (
     AssistantTranscript,
     Interrupted,
+    MuteChanged,
     Notice,
     Problem,
     StateChanged,
@@ -46,6 +47,7 @@ _STATES = {
 }
 
 _INVITATIONS = {True: "speak, or type and press Enter", False: "type and press Enter"}
+_MUTED = "the microphone is muted: /unmute"
 
 
 class LiveScreen:
@@ -56,6 +58,7 @@ class LiveScreen:
         self.hears = True  # there is a microphone
         self._console = console or Console(highlight=False)
         self._state = SessionState.IDLE
+        self._muted = False
         self._drafts: dict[str, Table] = {}  # by item or response id, until they are final
         self._live = Live(
             get_renderable=self._draw,
@@ -88,6 +91,8 @@ class LiveScreen:
                 self._console.print(Text(f"  ⚙ {clean(name)} {status} in {ms:.0f} ms", style="dim"))
             case Interrupted():
                 self._console.print(Text("  ✋ interrupted", style="dim"))
+            case MuteChanged(muted):
+                self._muted = muted
             case Problem():
                 self._console.print(Text(f"  ! {clean(sentence_of_problem(notice))}", style="yellow"))
             case TurnRecorded(turn, _, False):
@@ -113,7 +118,9 @@ class LiveScreen:
 
     def _draw(self) -> Group:
         sign, said, style = _STATES[self._state]
-        if self._state is SessionState.LISTENING:
+        if self._muted:
+            said += f" ({_MUTED})"
+        elif self._state is SessionState.LISTENING:
             said += f": {_INVITATIONS[self.hears]}"
         lines: list[RenderableType] = [*self._drafts.values(), Text(f"{sign} {said}", style=style)]
         if self.typed:

@@ -12,6 +12,7 @@ from couchvoice.apps.tally import Summary
 from couchvoice.core.notices import (
     AssistantTranscript,
     Interrupted,
+    MuteChanged,
     Notice,
     Problem,
     StateChanged,
@@ -45,6 +46,8 @@ class PlainScreen:
                 _say(f"tool: {name} {status} ({ms:.0f} ms)")
             case Interrupted():
                 _say("interrupted")
+            case MuteChanged(muted):
+                _say("muted" if muted else "not muted any more")
             case Problem():
                 print(clean(f"problem: {sentence_of_problem(notice)}"), file=sys.stderr, flush=True)
             case TurnRecorded(turn, _, False):

@@ -17,6 +17,8 @@ from couchvoice.errors import MessageTooLarge, NotConnected, UpdateRefused
 
 TEXT = "/text"
 VOICE = "/voice"
+MUTE = "/mute"
+UNMUTE = "/unmute"
 ANSWER_TIMEOUT = 60.0  # seconds; then the next line of a script is said all the same
 
 _WRITTEN = "the next answers will be written"
@@ -72,6 +74,10 @@ class TypedLines:
             elif line == VOICE:
                 await self._session.set_modalities("audio")
                 self._show_hint(_SPOKEN if self._audible else _UNHEARD)
+            elif line == MUTE:
+                self._session.mute()  # the screens show it
+            elif line == UNMUTE:
+                self._session.unmute()
             elif clean(line):  # nobody says a lone NUL
                 self._session.send_message(line)
         except NotConnected:

@@ -166,8 +166,15 @@ class Client:
         """Raises NotConnected."""
         self._perform(self.session.respond(self._now()))
 
+    def mute(self) -> None:
+        """At any time, as ``unmute``."""
+        self._perform(self.session.mute())
+
+    def unmute(self) -> None:
+        self._perform(self.session.unmute())
+
     def begin_speaking(self) -> None:
-        """Raises NotConnected, and InvalidState while the server detects turns."""
+        """Raises NotConnected, and InvalidState while the server detects turns or the microphone is muted."""
         self._perform(self.session.begin_speaking(self._now()))
 
     def end_speaking(self) -> None:

@@ -75,6 +75,7 @@ class VoiceSession:
         self._client: Client | None = None
         self._life: asyncio.Task[None] | None = None  # awaited in connect() when it fails early, else in disconnect()
         self._aborted = False
+        self._muted = False
         self._error: CouchvoiceError | None = None
 
     # Life
@@ -85,6 +86,8 @@ class VoiceSession:
             raise InvalidState("a VoiceSession is used once: make a new one")
         try:
             self._client = self._new_client()
+            if self._muted:
+                self._client.mute()
         except CouchvoiceError as exc:
             self._fail(exc)
             self._audience.leave()
@@ -164,10 +167,26 @@ class VoiceSession:
         """Ask for an answer to what was said, where the server gives none by itself. Raises NotConnected."""
         self._require_client().respond()
 
+    def mute(self) -> None:
+        """Send silence in place of what the microphone hears, from the next 20 ms on; everything else goes on.
+
+        At any time: a session that is muted before ``connect`` sends nothing from the beginning.
+        """
+        self._muted = True
+        if self._client is not None:
+            self._client.mute()
+
+    def unmute(self) -> None:
+        """The microphone is heard again, in the same talk."""
+        self._muted = False
+        if self._client is not None:
+            self._client.unmute()
+
     def begin_speaking(self) -> None:
         """Push-to-talk, the button is down: the answer stops, and what the microphone hears from now on is sent.
 
-        Raises NotConnected outside a talk, InvalidState while the server detects turns. Pressed twice is pressed once.
+        Raises NotConnected outside a talk, InvalidState while the server detects turns or the microphone is muted.
+        Pressed twice is pressed once.
         """
         self._require_client().begin_speaking()
 
@@ -240,6 +259,11 @@ class VoiceSession:
     def transcript(self) -> tuple[str, ...]:
         """What was said so far, by both sides, in the order in which the first words of each came."""
         return self._audience.transcript
+
+    @property
+    def muted(self) -> bool:
+        """Silence is sent in place of what the microphone hears."""
+        return self._muted
 
     @property
     def is_speaking(self) -> bool:

@@ -78,6 +78,13 @@ class UsageChanged:
     usage: Usage
 
 
+@dataclass(frozen=True, slots=True)
+class MuteChanged:
+    """Whether the microphone is muted: silence is sent in its place."""
+
+    muted: bool
+
+
 Notice = (
     StateChanged
     | UserTranscript
@@ -87,4 +94,5 @@ Notice = (
     | Problem
     | TurnRecorded
     | UsageChanged
+    | MuteChanged
 )

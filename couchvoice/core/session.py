@@ -16,7 +16,7 @@ from couchvoice.core.conversation import Conversation, UserWords
 from couchvoice.core.effects import Effect
 from couchvoice.core.error_codes import FATAL
 from couchvoice.core.ids import Ids
-from couchvoice.core.notices import Problem, StateChanged, UsageChanged
+from couchvoice.core.notices import MuteChanged, Problem, StateChanged, UsageChanged
 from couchvoice.core.session_update import Changes, SessionUpdates
 from couchvoice.core.state import LEGAL, OVER, TALK, SessionState
 from couchvoice.core.turn import Outcome
@@ -39,6 +39,7 @@ class Session:
         self.unknown_events = 0
         self.malformed_messages = 0
         self._state = SessionState.IDLE
+        self._muted = False
         ids = Ids(key)
         self._conversation = Conversation(key, ids, speaks_text=speaks_text)
         self._updates = SessionUpdates(ids)
@@ -56,8 +57,8 @@ class Session:
 
     @property
     def hears_user(self) -> bool:
-        """What the microphone hears may be sent: always, or with push-to-talk while the button is down."""
-        return self._conversation.hears_user
+        """What the microphone hears may be sent: unless muted always, or with push-to-talk while the button is down."""
+        return not self._muted and self._conversation.hears_user
 
     @property
     def settled(self) -> bool:
@@ -145,9 +146,21 @@ class Session:
         self.require_talk()
         return self._updates.send(changes, now)
 
+    def mute(self) -> list[Effect]:
+        """From now on nothing of what the microphone hears is sent, in whatever state; all else goes on."""
+        return self._set_muted(True)
+
+    def unmute(self) -> list[Effect]:
+        return self._set_muted(False)
+
     def begin_speaking(self, now: float) -> list[Effect]:
-        """Push-to-talk: the button is down. Raises NotConnected; InvalidState while the server detects turns."""
+        """Push-to-talk: the button is down.
+
+        Raises NotConnected; InvalidState while the server detects turns or the microphone is muted.
+        """
         self.require_talk()
+        if self._muted:
+            raise InvalidState("the microphone is muted: unmute() first")  # silence would be committed and answered
         return self._settle(self._conversation.begin_speaking(now), now)
 
     def end_speaking(self, now: float) -> list[Effect]:
@@ -197,6 +210,12 @@ class Session:
                 return refused
             case _:
                 return self._conversation.receive(event, now)
+
+    def _set_muted(self, muted: bool) -> list[Effect]:
+        if muted == self._muted:
+            return []
+        self._muted = muted
+        return [MuteChanged(muted)]
 
     def _measure(self, event: server.ServerEvent) -> list[Effect]:
         return [UsageChanged(self._meter.total)] if self._meter.receive(event) else []

@@ -7,6 +7,7 @@ from couchvoice.audio.playout import PlayoutCounters
 from couchvoice.core.notices import (
     AssistantTranscript,
     Interrupted,
+    MuteChanged,
     Notice,
     Problem,
     StateChanged,
@@ -56,6 +57,8 @@ ALL: list[Notice] = [
     ToolActivity("lookup", "call_1", "started"),
     ToolActivity("lookup", "call_1", "completed", 12.5),
     Interrupted(stop_ms=3.5, response_id="resp_1"),
+    MuteChanged(muted=True),
+    MuteChanged(muted=False),
     Problem("invalid_value", "what was that?"),
     TurnRecorded(turn(), recorded=True, accepted=True),
     TurnRecorded(turn(), recorded=False, accepted=False),

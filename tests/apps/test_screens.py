@@ -17,7 +17,15 @@ from couchvoice.apps.plain_screen import PlainScreen
 from couchvoice.apps.screen import Screen, clean
 from couchvoice.apps.screens import screen_for
 from couchvoice.apps.tally import Tally
-from couchvoice.core.notices import AssistantTranscript, Notice, Problem, StateChanged, UsageChanged, UserTranscript
+from couchvoice.core.notices import (
+    AssistantTranscript,
+    MuteChanged,
+    Notice,
+    Problem,
+    StateChanged,
+    UsageChanged,
+    UserTranscript,
+)
 from couchvoice.core.state import SessionState
 from couchvoice.core.usage import Usage
 from couchvoice.errors import ConfigError, ConnectionLost
@@ -61,6 +69,8 @@ def test_json_lines_have_exactly_the_fields_that_programs_rely_on(capsys: pytest
         {"type": "tool", "name": "lookup", "call_id": "call_1", "status": "started", "ms": None},
         {"type": "tool", "name": "lookup", "call_id": "call_1", "status": "completed", "ms": 12.5},
         {"type": "interrupted", "stop_ms": 3.5},
+        {"type": "mute", "muted": True},
+        {"type": "mute", "muted": False},
         {"type": "error", "code": "invalid_value", "message": "what was that?"},
         turn,
         turn | {"recorded": False},
@@ -106,6 +116,8 @@ def test_plain_lines_are_what_was_said_and_what_matters(capsys: pytest.CaptureFi
         "assistant: Hi.",
         "tool: lookup completed (12 ms)",
         "interrupted",
+        "muted",
+        "not muted any more",
         "turn 1 was not accepted by the backend",
         "0 turns, 0 recorded, finalized, connected in 45 ms",
     ]
@@ -193,6 +205,17 @@ def test_the_view_shows_who_has_the_floor_what_is_being_said_and_what_is_typed()
     screen.typed = ""
     screen.show(StateChanged(SessionState.ASSISTANT_SPEAKING))
     assert drawn(screen).splitlines() == ["assistant H", "◉ the assistant is speaking"]
+
+
+@pytest.mark.row("B5")
+def test_the_view_says_that_nobody_is_heard_and_how_to_be_heard_again():
+    screen, _ = new_live_screen()
+    screen.show(MuteChanged(muted=True))
+    for state, floor in ((SessionState.LISTENING, "listening"), (SessionState.ASSISTANT_SPEAKING, "speaking")):
+        screen.show(StateChanged(state))
+        assert drawn(screen).endswith(f"{floor} (the microphone is muted: /unmute)")
+    screen.show(MuteChanged(muted=False))
+    assert "mute" not in drawn(screen)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (20, 5), (1, 1)], ids=str)

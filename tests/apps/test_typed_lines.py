@@ -11,7 +11,7 @@ import pytest
 
 from couchvoice.apps import typed_lines
 from couchvoice.apps.typed_lines import TypedLines
-from couchvoice.core.notices import Notice
+from couchvoice.core.notices import MuteChanged, Notice
 from tests.client.stage import Stage, talking
 from tests.patience import WAIT, until
 
@@ -74,6 +74,17 @@ async def test_a_command_gives_a_sign_when_it_was_taken():
             typed.stage.peer.send("session.updated", session={"type": "realtime"})
             await until(lambda n=number: len(typed.hints) == n)
             assert word in typed.hints[-1]
+
+
+@pytest.mark.row("B5")
+async def test_the_microphone_is_muted_and_unmuted_by_commands():
+    async with typing("/mute", "One?", patient=False) as typed:
+        await typed.stage.peer.wait_for(lambda: typed.said() == ["One?"])  # typed words are said all the same
+        assert typed.stage.session.muted
+        typed.lines.put("/unmute")
+        await until(lambda: not typed.stage.session.muted)
+        await typed.stage.told(MuteChanged, times=2)
+        assert [notice.muted for notice in typed.stage.of(MuteChanged)] == [True, False]
 
 
 @pytest.mark.row("E7")
