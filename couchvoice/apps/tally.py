@@ -10,13 +10,24 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from couchvoice.audio.playout import PlayoutCounters
-from couchvoice.core.notices import AssistantTranscript, Notice, Problem, TurnRecorded, UsageChanged
+from couchvoice.core.notices import AssistantTranscript, Interrupted, Notice, Problem, TurnRecorded, UsageChanged
 from couchvoice.core.usage import Usage
 
 ANSWER_MISSING = "answer_missing"
 
 # What was said came to nothing; it may have been said again and answered.
 _UNANSWERED = frozenset({"response_timeout", "message_too_large"})
+
+# What the summary tells of the received sound, by the names of PlayoutCounters.
+_SOUND = (
+    "concealed_ms",
+    "underruns",
+    "recovered_ms",
+    "stretched_ms",
+    "lost_packets",
+    "late_packets",
+    "delay_ms",
+)
 
 
 @dataclass(slots=True)
@@ -25,6 +36,7 @@ class Tally:
     recorded: int = 0
     refused: int = 0  # turns that the backend did not accept
     response_ms: list[float] = field(default_factory=list)
+    stop_ms: list[float] = field(default_factory=list)  # of the interruptions whose end a card told
     usage: Usage | None = None  # None: the provider counts nothing
     answers: int = 0
     unanswered: int = 0
@@ -45,6 +57,8 @@ class Tally:
                 self.refused += not accepted
                 if (ms := turn.timings.get("response_ms")) is not None:
                     self.response_ms.append(float(ms))
+            case Interrupted(stop_ms=float(ms)):
+                self.stop_ms.append(ms)
             case AssistantTranscript(final=True):
                 self.answers += 1
             case Problem(code):
@@ -67,7 +81,7 @@ class Summary:
     exit_status: int
 
     def as_line(self) -> dict[str, Any]:
-        latencies = sorted(self.tally.response_ms)
+        latencies, stops = sorted(self.tally.response_ms), sorted(self.tally.stop_ms)
         return {
             "type": "summary",
             "turns": self.tally.turns,
@@ -78,10 +92,8 @@ class Summary:
             "connect_ms": None if self.connect_ms is None else round(self.connect_ms, 1),
             "first_response_ms": self.tally.response_ms[0] if latencies else None,
             "response_ms": {"p50": percentile(latencies, 50), "p95": percentile(latencies, 95)},
-            "audio": {
-                "concealed_ms": self.audio.concealed_ms if self.audio else None,
-                "underruns": self.audio.underruns if self.audio else None,
-            },
+            "audio": {name: getattr(self.audio, name) if self.audio else None for name in _SOUND},
+            "barge_in_ms": {"p50": percentile(stops, 50), "p95": percentile(stops, 95)},
             "usage": None if self.tally.usage is None else asdict(self.tally.usage),
             "exit": self.exit_status,
         }

@@ -44,6 +44,7 @@ class TimedPacket:
 class StreamCounts:
     """What happened so far, over all streams of a call; durations in samples at 48 kHz."""
 
+    played: int = 0
     concealed: int = 0
     recovered: int = 0
     stretched: int = 0

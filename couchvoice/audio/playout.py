@@ -1,179 +1,136 @@
-"""The playout buffer between the network and the card: a ring that one side fills and the other side empties.
+"""What the card plays: the far end's stream and the sound that is pushed, as one.
 
-Pushed on the event loop, pulled in the card's thread. It knows no clock, no packets and no decoder: it is told of
-gaps, and time passes as samples are pulled. Adaptive delay and concealment by the decoder would stand before ``push``.
-Law: what is pushed is heard once and in order, or it is counted as dropped, or a flush has voided it; a pull never
-waits and always gets as many samples as it asked for.
+Fed on the event loop, pulled in the card's thread. Law: a pull never waits and always gets as many samples as it asked
+for; after a flush nothing that was here is heard any more, but for a fade of 5 ms; whoever watches is told what was
+really played.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from couchvoice.audio.frames import SAMPLE_RATE, AudioFrame, silence
+from couchvoice.audio.frames import AUDIBLE_PEAK, SAMPLE_RATE, AudioFrame, is_audible
+from couchvoice.audio.packet_buffer import MediaPacket
+from couchvoice.audio.push_buffer import PushBuffer
+from couchvoice.audio.receive import ReceiveBuffer, ReceiveCounters
 
-TARGET_MS = 40  # ms buffered, or waited for, before playback starts
-LIMIT_MS = 2000  # ms; beyond, the oldest is dropped
-FADE_MS = 5  # ms of fade-out at a flush
 QUIET_MS = 600  # ms without audible sound until playback counts as quiet
-MAX_CONCEALED_MS = 200  # ms of silence for one gap: more would only delay what comes after it
-AUDIBLE_PEAK = 100  # of 32767, -50 dBFS: below it is the far end's idle noise
 
 _PER_MS = SAMPLE_RATE // 1000
-_TARGET = TARGET_MS * _PER_MS
-_LIMIT = LIMIT_MS * _PER_MS
 _QUIET = QUIET_MS * _PER_MS
-_FADE_OUT = np.linspace(1.0, 0.0, FADE_MS * _PER_MS, dtype=np.float32)
-# Twice the limit: the producer may write a whole limit while a pull is copying, and never under its hands.
-_CAPACITY = 2 * _LIMIT
 
 
-@dataclass(frozen=True, slots=True)
-class PlayoutCounters:
-    """What happened so far. ``played_ms`` counts pushed sound only, not the silence of an empty buffer."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayoutCounters(ReceiveCounters):
+    """What happened so far, to both kinds of sound."""
 
-    concealed_ms: int
-    underruns: int
-    dropped_ms: int
-    flushes: int
-    played_ms: int
+    flushes: int = 0
 
 
 class PlayoutBuffer:
     """One producer (the event loop), one consumer (the card's thread or a timer), no lock.
 
-    Positions count samples since the beginning and only grow. Each field has one writer, and a tuple is replaced
-    as a whole, so either side may read what the other writes at any time.
-    ``on_activity`` is called by the consumer: True as playback becomes audible, False after QUIET_MS without sound.
+    The observers are called by the consumer. ``on_activity``: True as playback becomes audible, False after QUIET_MS
+    without sound. ``on_played``: each block of int16 mono at 48 kHz as the card got it. ``on_received``: the far end's
+    share of it. ``on_silenced``: a flush was carried out, and so many samples of this block were still audible.
     """
 
-    def __init__(self, on_activity: Callable[[bool], None] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        on_activity: Callable[[bool], None] | None = None,
+        on_played: Callable[[NDArray[np.int16]], None] | None = None,
+        on_received: Callable[[NDArray[np.int16]], None] | None = None,
+        on_silenced: Callable[[int], None] | None = None,
+    ) -> None:
         self._on_activity = on_activity
-        self._ring = silence(_CAPACITY)
+        self._on_played = on_played
+        self._on_received = on_received
+        self._on_silenced = on_silenced
+        self._pushed = PushBuffer()
         # Written by the producer:
-        self._end = 0  # behind the last sample
-        self._oldest = 0  # before it everything was dropped
-        self._flush = (0, 0)  # how many so far, and before which position nothing may be heard
-        self._dropped = 0
-        self._concealed = 0
+        self._received: ReceiveBuffer | None = None  # made with the first packet
+        self._flushes = 0
         # Written by the consumer:
-        self._position = 0  # of the next sample to be heard
         self._flushes_seen = 0
-        self._played = 0
-        self._underruns = 0
-        self._running = False
-        self._waited = 0  # samples of silence pulled since there was something to start with
-        self._starved = 0  # samples of silence pulled since the buffer ran dry
         self._quiet_for = _QUIET  # samples pulled since the last audible one
 
     @property
     def buffered_ms(self) -> float:
-        """What is still to be heard."""
-        return max(0, self._end - self._next_position()) / _PER_MS
+        """What was pushed and is still to be heard."""
+        return self._pushed.buffered_ms
 
     @property
     def counters(self) -> PlayoutCounters:
         """A snapshot, from either side."""
-        return PlayoutCounters(
-            concealed_ms=self._concealed // _PER_MS,
-            underruns=self._underruns,
-            dropped_ms=self._dropped // _PER_MS,
-            flushes=self._flush[0],
-            played_ms=self._played // _PER_MS,
-        )
+        pushed = self._pushed.counters
+        received = self._received.counters if self._received is not None else ReceiveCounters()
+        sums = asdict(received)
+        for field in fields(pushed):
+            sums[field.name] = sums.get(field.name, 0) + getattr(pushed, field.name)
+        return PlayoutCounters(**sums)
 
     def push(self, frame: AudioFrame) -> None:
-        """Queue a frame of 48 kHz sound. Beyond LIMIT_MS the oldest is dropped and counted."""
-        if frame.rate != SAMPLE_RATE:
-            raise ValueError(f"a frame of {frame.rate} Hz: playout runs at {SAMPLE_RATE} Hz")
-        self._append(frame.samples)
+        """Queue a frame of 48 kHz sound. Raises ValueError for another rate."""
+        self._pushed.push(frame)
 
     def conceal(self, ms: float) -> None:
-        """Fill a gap of the far end's timeline with silence, unless a dry buffer has already played that silence."""
-        gap = round(max(0, min(ms, MAX_CONCEALED_MS)) * _PER_MS)
-        self._concealed += gap
-        already = self._starved if self._end == self._next_position() else 0
-        self._append(silence(max(0, gap - already)))
+        """Fill a gap in what is pushed with silence, unless a dry buffer has already played that silence."""
+        self._pushed.conceal(ms)
+
+    def receive(self, packet: MediaPacket) -> None:
+        """A packet of the far end's came. Raises OpusUnavailable, at the first one, where there is no libopus."""
+        if self._received is None:
+            self._received = ReceiveBuffer()
+        self._received.put(packet)
 
     def flush(self) -> None:
-        """Barge-in: nothing that is queued will be heard, but for a fade of FADE_MS in the next pull."""
-        self._flush = (self._flush[0] + 1, self._end)
+        """Barge-in: nothing that is here will be heard, but for a short fade in the next pull."""
+        self._pushed.flush()
+        if self._received is not None:
+            self._received.flush()
+        self._flushes += 1
 
     def pull(self, samples: int) -> NDArray[np.int16]:
         """The next samples: exactly that many, silence where there is nothing to play. Never raises."""
-        out = silence(samples)
-        flushes, voided = self._flush
+        # Before the buffers look for theirs: one that comes meanwhile is the next pull's.
+        flushes = self._flushes
+        out = self._pushed.pull(samples)
+        if self._received is not None:
+            received = self._received.pull(samples)
+            out = _mixed(out, received)
+            if self._on_received is not None:
+                self._on_received(received)
+        if self._on_played is not None:
+            self._on_played(out)
+        self._observe(out)
         if flushes != self._flushes_seen:
             self._flushes_seen = flushes
-            self._fade_out(out, voided)
-        else:
-            self._play(out, voided)
-        self._observe(out)
+            if self._on_silenced is not None:
+                self._on_silenced(_audible_until(out))
         return out
-
-    def _append(self, samples: NDArray[np.int16]) -> None:
-        kept = samples[-_LIMIT:]
-        at = self._end % _CAPACITY
-        head = min(kept.size, _CAPACITY - at)
-        self._ring[at : at + head] = kept[:head]
-        self._ring[: kept.size - head] = kept[head:]
-        self._end += kept.size  # after the samples: the consumer reads up to here
-        excess = max(0, self._end - self._next_position() - _LIMIT)
-        self._oldest = max(self._oldest, self._end - _LIMIT)
-        self._dropped += excess + samples.size - kept.size
-
-    def _next_position(self) -> int:
-        return max(self._position, self._oldest, self._flush[1])
-
-    def _fade_out(self, out: NDArray[np.int16], voided: int) -> None:
-        """The block in which a flush is noticed: the old sound fades, new sound begins with the next block."""
-        if self._running:
-            start = max(self._position, self._oldest)
-            faded = self._read(start, max(0, min(out.size, _FADE_OUT.size, voided - start)))
-            out[: faded.size] = faded * _FADE_OUT[: faded.size]
-        self._running = False
-        self._waited = self._starved = 0
-
-    def _play(self, out: NDArray[np.int16], voided: int) -> None:
-        # By the flush that this pull has seen: a later one is the next pull's, with its fade.
-        start = max(self._position, self._oldest, voided)
-        available = self._end - start
-        if not self._running:
-            self._running = available >= _TARGET or (available > 0 and self._waited >= _TARGET)
-        if not self._running:
-            self._waited += out.size if available else 0
-            self._starved += out.size if self._played else 0
-            return
-        self._waited = self._starved = 0
-        heard = self._read(start, min(out.size, available))
-        out[: heard.size] = heard
-        self._position = start + heard.size
-        self._played += heard.size
-        if heard.size < out.size:
-            self._run_dry(out[: heard.size], missing=out.size - heard.size)
-
-    def _run_dry(self, heard: NDArray[np.int16], *, missing: int) -> None:
-        """No frame came in time. Only what tears audible sound is an underrun: a far end may fall silent."""
-        self._running = False
-        self._starved = missing
-        if _is_audible(heard) or (not heard.size and not self._quiet_for):
-            self._underruns += 1
 
     def _observe(self, out: NDArray[np.int16]) -> None:
         was_active = self._quiet_for < _QUIET
-        self._quiet_for = 0 if _is_audible(out) else min(_QUIET, self._quiet_for + out.size)
+        self._quiet_for = 0 if is_audible(out) else min(_QUIET, self._quiet_for + out.size)
         is_active = self._quiet_for < _QUIET
         if is_active is not was_active and self._on_activity is not None:
             self._on_activity(is_active)
 
-    def _read(self, start: int, count: int) -> NDArray[np.int16]:
-        at = start % _CAPACITY
-        return np.concatenate([self._ring[at : at + count], self._ring[: max(0, at + count - _CAPACITY)]])
+
+def _mixed(one: NDArray[np.int16], other: NDArray[np.int16]) -> NDArray[np.int16]:
+    if not one.any():
+        return other
+    limits = np.iinfo(np.int16)
+    mixed: NDArray[np.int32] = np.clip(one.astype(np.int32) + other, limits.min, limits.max)
+    return mixed.astype(np.int16)
 
 
-def _is_audible(samples: NDArray[np.int16]) -> bool:
-    return bool(samples.size) and max(int(samples.max()), -int(samples.min())) >= AUDIBLE_PEAK
+def _audible_until(samples: NDArray[np.int16]) -> int:
+    """Behind the last sample that can be heard; 0 when none can."""
+    loud = np.flatnonzero((samples >= AUDIBLE_PEAK) | (samples <= -AUDIBLE_PEAK))
+    return int(loud[-1]) + 1 if loud.size else 0

@@ -31,6 +31,7 @@ _AFTERMATH = AFTERMATH_MS * _PER_MS
 class ReceiveCounters:
     """What happened so far. All durations are of sound that was handed out, but for what was dropped."""
 
+    played_ms: int = 0  # of what came, decoded
     concealed_ms: int = 0  # guessed, or comfort noise, where speech may have been
     recovered_ms: int = 0  # from in-band FEC
     stretched_ms: int = 0  # added or left out to correct the delay
@@ -113,6 +114,7 @@ class ReceiveBuffer:
     def _count(self) -> ReceiveCounters:
         counts = self._counts
         return ReceiveCounters(
+            played_ms=counts.played // _PER_MS,
             concealed_ms=counts.concealed // _PER_MS,
             recovered_ms=counts.recovered // _PER_MS,
             stretched_ms=counts.stretched // _PER_MS,

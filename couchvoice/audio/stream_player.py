@@ -203,6 +203,7 @@ class StreamPlayer:
         self._pausing = len(packet.payload) <= _DTX_BYTES or not is_audible(sound)
         self._filled = self._held = 0
         self._noise.observe(sound)
+        self._counts.played += sound.size
         return sound
 
     def _corrected(self, piece: NDArray[np.int16], surplus: int, played: int) -> NDArray[np.int16]:

@@ -9,6 +9,7 @@
     reader, tools,     _talk(), in its TaskGroup   with the talk
     own voice
     timer              _wind()                     _release()
+    barge-in timer     an interruption             _release()
 
 Law: silence first, then the turns that are owed, then ``/end``; every wait on that way is bounded by one deadline.
 Nothing here decides: facts go to ``core.session``, and what comes back is performed in order, without a pause.
@@ -20,11 +21,16 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from couchvoice.audio.frames import AudioFrame
+import numpy as np
+from numpy.typing import NDArray
+
+from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
+from couchvoice.audio.packet_buffer import MediaPacket
 from couchvoice.audio.playout import PlayoutBuffer
 from couchvoice.audio.sink import Sink
 from couchvoice.audio.source import Source
 from couchvoice.client.backend import Backend
+from couchvoice.client.barge_in import BargeInClock
 from couchvoice.client.letting_go import let_go
 from couchvoice.client.microphone_feed import MicrophoneFeed
 from couchvoice.client.own_voice import OwnVoice, Speak
@@ -43,7 +49,7 @@ from couchvoice.core.effects import (
     SpeakText,
     UpdateAnswered,
 )
-from couchvoice.core.notices import Notice, Problem, StateChanged
+from couchvoice.core.notices import Interrupted, Notice, Problem, StateChanged
 from couchvoice.core.server_events import ErrorDetail, ErrorReported, ServerEvent, parse_server_event
 from couchvoice.core.session import Session
 from couchvoice.core.state import TALK, SessionState
@@ -77,11 +83,17 @@ class Client:
         sink: Sink,
         open_transport: Callable[[SessionReply, Client], Transport],
         observe: Callable[[Notice], None],
+        overhear: Callable[[AudioFrame], None] | None = None,
         finalize: bool = True,
         speak_text: Speak | None = None,
     ) -> None:
         self.session = Session(key, speaks_text=speak_text is not None)
-        self.playout = PlayoutBuffer(on_activity=self._playback_changed_in_thread)
+        watched = overhear is not None or speak_text is not None
+        self.playout = PlayoutBuffer(
+            on_activity=self._playback_changed_in_thread,
+            on_received=self._received_in_thread if watched else None,
+            on_silenced=self._silenced_in_thread,
+        )
         self.reply: SessionReply | None = None
         self.end_reply: EndReply | None = None
         self.end_failed = False
@@ -99,6 +111,9 @@ class Client:
         self._sink = sink
         self._open_transport = open_transport
         self._observer = observe
+        self._overhear = overhear
+        self._heard = silence(0)  # of the provider's packets, until it makes a frame
+        self._barge_in = BargeInClock(self._observe)
         self._finalize = finalize
         self._recorder = Recorder(backend, self._observe)
         self._loop = asyncio.get_running_loop()
@@ -141,9 +156,13 @@ class Client:
         return await self._microphone.read()
 
     def hear(self, frame: AudioFrame) -> None:
-        """The provider's sound, from the transport."""
-        if self._own_voice is None or not self._own_voice.covers(frame):
+        """The provider's sound, from a transport that brings frames."""
+        if not self._covered(frame):
             self.playout.push(frame)
+
+    def receive(self, packet: MediaPacket) -> None:
+        """The provider's sound, from a transport that brings packets."""
+        self.playout.receive(packet)
 
     def conceal(self, ms: float) -> None:
         """So much of the provider's sound was lost."""
@@ -289,6 +308,8 @@ class Client:
                 self._own_voice.begin(response_id, text, self._tasks)
             case UpdateAnswered(problem):
                 self.updates.answered(problem)
+            case Interrupted():
+                self._barge_in.begin(effect, self._now())
             case EndSession(code, message):
                 self._fail(RealtimeError(code, message))
             case _:
@@ -343,6 +364,25 @@ class Client:
     def _playback_changed(self, audible: bool) -> None:
         self._perform(self.session.playback_changed(self._now(), audible=audible))
 
+    def _silenced_in_thread(self, audible: int) -> None:
+        at = self._now() + audible / SAMPLE_RATE
+        self._loop.call_soon_threadsafe(self._barge_in.silenced, at)
+
+    def _received_in_thread(self, block: NDArray[np.int16]) -> None:
+        self._loop.call_soon_threadsafe(self._hear_block, block)
+
+    def _hear_block(self, block: NDArray[np.int16]) -> None:
+        self._heard = np.concatenate([self._heard, block])
+        while self._heard.size >= FRAME_SAMPLES:
+            frame, self._heard = self._heard[:FRAME_SAMPLES], self._heard[FRAME_SAMPLES:]
+            self._covered(AudioFrame(frame, SAMPLE_RATE))
+
+    def _covered(self, frame: AudioFrame) -> bool:
+        """Whether our own voice stands in place of this frame of the provider's."""
+        if self._overhear is not None:
+            self._overhear(frame)
+        return self._own_voice is not None and self._own_voice.covers(frame)
+
     # Release: every step is bounded and may be called again
 
     async def _fall_silent(self) -> None:
@@ -364,6 +404,7 @@ class Client:
         await asyncio.gather(recording, return_exceptions=True)
         if self._timer is not None:
             self._timer.cancel()
+        self._barge_in.give_up()
         self._perform(self.session.ended())
         self.quiet.set()  # whatever is still owed stays so
 

@@ -5,12 +5,10 @@ Law: whatever is opened here is closed by ``close``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from aiortc import RTCIceServer
 
-from couchvoice.audio.frames import AudioFrame
 from couchvoice.client.backend import HttpBackend
 from couchvoice.client.client import Client
 from couchvoice.client.endpoints import Endpoints
@@ -22,11 +20,8 @@ from couchvoice.transports.webrtc import WebRTCTransport
 
 
 class Connections:
-    """``overhear`` gets every frame of the provider's sound, besides the client."""
-
-    def __init__(self, endpoints: Endpoints, *, overhear: Callable[[AudioFrame], None]) -> None:
+    def __init__(self, endpoints: Endpoints) -> None:
         self._endpoints = endpoints
-        self._overhear = overhear
         self._http: list[HttpClient] = []
 
     def backend(self, request: SessionRequest) -> HttpBackend:
@@ -38,17 +33,13 @@ class Connections:
     def transport(self, reply: SessionReply, client: Client) -> Transport:
         """Raises ConfigError when nobody said where the provider is."""
         calls_url = self._endpoints.calls_url(reply)
-
-        def hear(frame: AudioFrame) -> None:
-            client.hear(frame)
-            self._overhear(frame)
-
         return WebRTCTransport(
             calls_url,
             Private(reply.client_secret),
             http=self._open_http(calls_url, self._endpoints.realtime_app),
             read=client.read_frame,
-            on_frame=hear,
+            on_packet=client.receive,
+            on_frame=client.hear,
             on_gap=client.conceal,
             ice_servers=[RTCIceServer(**server.model_dump()) for server in reply.ice_servers],
         )

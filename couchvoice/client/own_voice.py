@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 
-from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame
+from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, is_audible
 from couchvoice.audio.pacing import Pace
-from couchvoice.audio.playout import AUDIBLE_PEAK, PlayoutBuffer
+from couchvoice.audio.playout import PlayoutBuffer
 from couchvoice.audio.resample import Resampler
 from couchvoice.core.ear import SYNTHESIS_TIMEOUT
 from couchvoice.core.notices import Notice, Problem
@@ -69,7 +69,7 @@ class OwnVoice:
 
     def covers(self, frame: AudioFrame) -> bool:
         """Whether our sound stands in place of this frame of the provider's. One that can be heard stops us."""
-        if self._sounding and max(int(frame.samples.max()), -int(frame.samples.min())) >= AUDIBLE_PEAK:
+        if self._sounding and is_audible(frame.samples):
             self._sounding = False
             self.stop()
         return self._sounding

@@ -65,7 +65,9 @@ class VoiceSession:
             on_connection_change=on_connection_change,
         )
         self._audience = Audience(callbacks)
-        self._connections = Connections(endpoints, overhear=self._audience.overhear)
+        self._connections = Connections(endpoints)
+        # Sound comes for nobody 50 times a second otherwise.
+        self._overhear = self._audience.overhear if on_audio is not None else None
         self._request = request or SessionRequest(thread_id=f"thread_{secrets.token_hex(8)}")
         self._source = source
         self._sink = sink
@@ -325,6 +327,7 @@ class VoiceSession:
             sink=self._sink,
             open_transport=self._connections.transport,
             observe=self._audience.tell,
+            overhear=self._overhear,
             finalize=self._finalize,
             speak_text=self._speak_text,
         )

@@ -48,7 +48,8 @@ class ToolActivity:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """The user spoke over an answer. ``stop_ms``: from speech_started received to the flush of playback."""
+    """The user spoke over an answer. ``stop_ms``: from then until the last audible sample
+    went to the sound card; None when no card can tell."""
 
     stop_ms: float | None = None
     response_id: str | None = None

@@ -22,6 +22,7 @@ from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamTrack
 
 from couchvoice.audio.frames import AudioFrame
+from couchvoice.audio.packet_buffer import MediaPacket
 from couchvoice.errors import (
     ConnectionLost,
     ConnectTimeout,
@@ -33,6 +34,7 @@ from couchvoice.errors import (
 from couchvoice.private import Private
 from couchvoice.transports.http import HttpClient, HttpFailure
 from couchvoice.transports.opus_format import with_inband_fec
+from couchvoice.transports.packet_tap import tap_packets
 from couchvoice.transports.peer import (
     DATA_CHANNEL_LABEL,
     GATHERING_ERRORS,
@@ -57,7 +59,9 @@ _SENDING = ("sendrecv", "sendonly")
 
 
 class WebRTCTransport:
-    """``read`` gives the microphone's frames; what is heard goes to ``on_frame`` and ``on_gap`` (ms). Used once."""
+    """``read`` gives the microphone's frames. What is heard goes to ``on_packet``, and to ``on_frame`` and ``on_gap``
+    (ms) where the packets themselves cannot be had, or hold no Opus. Used once.
+    """
 
     def __init__(
         self,
@@ -66,6 +70,7 @@ class WebRTCTransport:
         *,
         http: HttpClient,
         read: Callable[[], Awaitable[AudioFrame]],
+        on_packet: Callable[[MediaPacket], None],
         on_frame: Callable[[AudioFrame], None],
         on_gap: Callable[[float], None],
         ice_servers: Iterable[RTCIceServer] = (),
@@ -75,6 +80,7 @@ class WebRTCTransport:
         self._secret = secret
         self._http = http
         self._read = read
+        self._on_packet = on_packet
         self._on_frame = on_frame
         self._on_gap = on_gap
         self._ice_servers = tuple(ice_servers)
@@ -160,6 +166,7 @@ class WebRTCTransport:
         transceiver = peer.addTransceiver(track, direction="sendrecv")
         opus = [c for c in RTCRtpSender.getCapabilities("audio").codecs if c.mimeType.lower() == "audio/opus"]
         transceiver.setCodecPreferences(opus)
+        tap_packets(transceiver.receiver, self._on_packet)
         self._channel = self._create_channel(peer)
         prepare_to_gather(peer)
         await peer.setLocalDescription(await peer.createOffer())

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from couchvoice.apps.tally import Tally, percentile
-from couchvoice.core.notices import AssistantTranscript, Notice, Problem, TurnRecorded, UsageChanged
+from couchvoice.core.notices import AssistantTranscript, Interrupted, Notice, Problem, TurnRecorded, UsageChanged
 from couchvoice.core.usage import Usage
 from tests.apps.examples import ALL, summary, turn
+
+SOUND = ("concealed_ms", "underruns", "recovered_ms", "stretched_ms", "lost_packets", "late_packets", "delay_ms")
 
 
 def test_a_talk_of_nothing_has_figures_that_are_not_known():
@@ -19,7 +21,8 @@ def test_a_talk_of_nothing_has_figures_that_are_not_known():
         "connect_ms": None,
         "first_response_ms": None,
         "response_ms": {"p50": None, "p95": None},
-        "audio": {"concealed_ms": None, "underruns": None},
+        "audio": dict.fromkeys(SOUND),
+        "barge_in_ms": {"p50": None, "p95": None},
         "usage": None,
         "exit": 4,
     }
@@ -40,7 +43,15 @@ def test_the_first_latency_is_the_first_and_not_the_smallest():
     assert line["first_response_ms"] == 900.0
     assert line["response_ms"] == {"p50": 800.0, "p95": 900.0}
     assert line["connect_ms"] == 45.3
-    assert line["audio"] == {"concealed_ms": 40, "underruns": 2}
+    assert line["audio"] == dict.fromkeys(SOUND, 0) | {"concealed_ms": 40, "underruns": 2}
+
+
+@pytest.mark.row("P5")
+def test_the_figures_of_interruptions_are_summed_up_where_a_card_told_them():
+    tally = Tally()
+    for ms in (12.0, None, 9.5, 30.0):
+        tally.add(Interrupted(stop_ms=ms))
+    assert summary(tally).as_line()["barge_in_ms"] == {"p50": 12.0, "p95": 30.0}
 
 
 @pytest.mark.row("O9")

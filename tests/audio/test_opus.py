@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -28,6 +28,9 @@ def packets(*, loss: int = 0) -> list[bytes]:
     encoder = OpusEncoder(bitrate=32_000, complexity=5)
     encoder.expect_loss(loss)
     return [encoder.encode(frame) for frame in framed(voice())]
+
+
+ONE = OpusEncoder(bitrate=32_000, complexity=5).encode(voice()[:FRAME_SAMPLES])
 
 
 def likeness(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
@@ -82,11 +85,12 @@ def test_after_a_reset_another_stream_begins():
 
 
 @given(st.binary(max_size=200))
+@settings(deadline=None)
 def test_what_is_no_packet_is_refused_and_the_decoder_lives(junk):
     decoder = OpusDecoder()
     with contextlib.suppress(InvalidPacket):
         assert decoder.decode(junk).size == packet_samples(junk)
-    assert decoder.decode(packets()[0]).size == FRAME_SAMPLES
+    assert decoder.decode(ONE).size == FRAME_SAMPLES
 
 
 @pytest.mark.parametrize(("samples", "dtype"), [(FRAME_SAMPLES - 1, np.int16), (FRAME_SAMPLES, np.float32)])

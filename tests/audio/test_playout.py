@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame
-from couchvoice.audio.playout import FADE_MS, LIMIT_MS, MAX_CONCEALED_MS, QUIET_MS, PlayoutBuffer
+from couchvoice.audio.playout import QUIET_MS, PlayoutBuffer
+from couchvoice.audio.push_buffer import FADE_MS, LIMIT_MS, MAX_CONCEALED_MS
 
 FADE = FADE_MS * SAMPLE_RATE // 1000
 LOUD = 10_000
@@ -242,7 +243,7 @@ def test_a_gap_has_a_bound():
 
 def test_activity_is_told_once_at_the_first_sound_and_once_after_the_quiet_time():
     told: list[bool] = []
-    playout = PlayoutBuffer(told.append)
+    playout = PlayoutBuffer(on_activity=told.append)
     for _ in range(5):
         playout.push(quiet())
     pull_ms(playout, 100)

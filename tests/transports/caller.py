@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame
+from couchvoice.audio.opus import OpusDecoder
 from couchvoice.audio.pacing import Pace
+from couchvoice.audio.packet_buffer import MediaPacket
 from couchvoice.private import Private
 from couchvoice.transports.http import HttpClient
 from couchvoice.transports.webrtc import WebRTCTransport
@@ -27,11 +29,13 @@ class Caller:
 
     def __init__(self) -> None:
         self.heard: list[AudioFrame] = []
+        self.packets: list[MediaPacket] = []
         self.gaps: list[float] = []
         self.on_frame: Callable[[AudioFrame], None] = lambda frame: None
         self._second = pcm16(tone(1.0, hertz=PITCH))
         self._pace = Pace()
         self._read = 0
+        self._decoder = OpusDecoder()
         self._news = asyncio.Event()
 
     async def read(self) -> AudioFrame:
@@ -39,6 +43,10 @@ class Caller:
         at = self._read * FRAME_SAMPLES % SAMPLE_RATE
         self._read += 1
         return AudioFrame(self._second[at : at + FRAME_SAMPLES], SAMPLE_RATE)
+
+    def receive(self, packet: MediaPacket) -> None:
+        self.packets.append(packet)
+        self.hear(AudioFrame(self._decoder.decode(packet.payload), SAMPLE_RATE))
 
     def hear(self, frame: AudioFrame) -> None:
         self.heard.append(frame)
@@ -66,6 +74,7 @@ async def transport_to(
             Private(SECRET),
             http=http,
             read=caller.read,
+            on_packet=caller.receive,
             on_frame=caller.hear,
             on_gap=caller.gaps.append,
             **options,
