@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from couchvoice.audio.devices import Microphone, Speaker
     from couchvoice.audio.frames import AudioFrame
+    from couchvoice.audio.microphone import Microphone
     from couchvoice.audio.sink import NullSink
     from couchvoice.audio.source import SilentSource
+    from couchvoice.audio.speaker import Speaker
     from couchvoice.audio.wav import WavSink, WavSource
     from couchvoice.client.endpoints import Endpoints
     from couchvoice.client.voice_session import VoiceSession
@@ -62,12 +63,12 @@ _HOMES = {
     "AudioFrame": "couchvoice.audio.frames",
     "CouchvoiceError": "couchvoice.errors",
     "Endpoints": "couchvoice.client.endpoints",
-    "Microphone": "couchvoice.audio.devices",
+    "Microphone": "couchvoice.audio.microphone",
     "NullSink": "couchvoice.audio.sink",
     "SessionRequest": "couchvoice.contract",
     "SessionState": "couchvoice.core.state",
     "SilentSource": "couchvoice.audio.source",
-    "Speaker": "couchvoice.audio.devices",
+    "Speaker": "couchvoice.audio.speaker",
     "UpdateRefused": "couchvoice.errors",
     "Usage": "couchvoice.core.usage",
     "VoiceSession": "couchvoice.client.voice_session",

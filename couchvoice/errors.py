@@ -4,7 +4,10 @@
     ├── ConfigError                 an option, a setting, an input file
     ├── InvalidState                a call that the present state does not allow
     │   └── NotConnected            text or audio before the data channel is open
-    ├── AudioDeviceError            no device, no PortAudio, no permission
+    ├── AudioDeviceError            no PortAudio, or
+    │   ├── DeviceNotFound          no device, none of that name, or several
+    │   ├── DeviceUnavailable       it is there and cannot be opened
+    │   └── MicrophoneDenied        the system does not let us listen
     ├── TransportError              the way to the provider
     │   ├── NegotiationFailed
     │   │   └── SdpExchangeError    the calls URL answered with something other than 2xx and SDP
@@ -23,6 +26,8 @@ Law: whoever catches one of these can act on its fields; nobody parses its sente
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class CouchvoiceError(Exception):
@@ -61,6 +66,59 @@ class AudioDeviceError(CouchvoiceError):
     """A sound device cannot be used."""
 
     code = "audio_device_error"
+
+
+class DeviceNotFound(AudioDeviceError):
+    """``selector`` is what was asked for, None for any; ``candidates`` are those that fit, or else all there are."""
+
+    code = "device_not_found"
+
+    def __init__(
+        self, kind: str, selector: str | None, candidates: Sequence[str] = (), *, ambiguous: bool = False
+    ) -> None:
+        super().__init__(kind, selector, candidates)
+        self.kind = kind
+        self.selector = selector
+        self.candidates = candidates
+        self.ambiguous = ambiguous
+        self.retryable = selector is None  # one may be connected; a name stays wrong
+
+    def __str__(self) -> str:
+        listed = ", ".join(self.candidates)
+        if self.ambiguous:
+            return f'several {self.kind} devices match "{self.selector}": name one of {listed}'
+        if not self.candidates:
+            return f"no {self.kind} device: connect one, or use a WAV file (--{self.kind} FILE.wav)"
+        return f'no {self.kind} device matches "{self.selector}": run "couchvoice devices" (there are: {listed})'
+
+
+class DeviceUnavailable(AudioDeviceError):
+    """A device that is there could not be used: it is taken, unplugged just now, or broken."""
+
+    code = "device_unavailable"
+    retryable = True
+
+    def __init__(self, doing: str, detail: str) -> None:
+        super().__init__(doing, detail)
+        self.doing = doing
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"cannot {self.doing}: {self.detail}"
+
+
+class MicrophoneDenied(AudioDeviceError):
+    """The system keeps the microphone from this program. ``hint``: where a person allows it."""
+
+    code = "mic_permission_denied"
+
+    def __init__(self, detail: str, hint: str) -> None:
+        super().__init__(detail, hint)
+        self.detail = detail
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"the microphone may not be used ({self.detail}): {self.hint}"
 
 
 class TransportError(CouchvoiceError):

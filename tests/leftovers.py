@@ -16,8 +16,9 @@ from tests.patience import until
 
 GRACE = 2.0  # seconds
 
-# Threads of the loop's default executor live as long as the loop, that of a recognizer as the engines that tests share.
-_LASTING = ("asyncio_", "couchvoice-hears")
+# Threads of the loop's default executor live as long as the loop, that of a recognizer as the engines that tests share,
+# that of PortAudio as the library.
+_LASTING = ("asyncio_", "couchvoice-hears", "couchvoice-cards")
 _DESCRIPTORS = Path("/proc/self/fd")
 
 

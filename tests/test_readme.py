@@ -14,7 +14,7 @@ import typer.core
 import typer.main
 
 from couchvoice.apps.cli import app
-from couchvoice.audio.devices import _NO_PORTAUDIO as NO_PORTAUDIO
+from couchvoice.audio.portaudio import NO_PORTAUDIO
 from couchvoice.contract import VOICES
 from couchvoice.core.state import SessionState
 from couchvoice.errors import ConnectTimeout, SdpExchangeError, Unavailable

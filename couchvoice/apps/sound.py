@@ -13,9 +13,11 @@ from pathlib import Path
 
 from couchvoice.apps.screen import Screen
 from couchvoice.apps.talk_options import TalkOptions
-from couchvoice.audio.devices import Microphone, Speaker, find_input, find_output
+from couchvoice.audio.devices import find_input, find_output
+from couchvoice.audio.microphone import Microphone
 from couchvoice.audio.sink import NullSink, Sink
 from couchvoice.audio.source import SilentSource, Source
+from couchvoice.audio.speaker import Speaker
 from couchvoice.audio.wav import WavSink, WavSource
 from couchvoice.errors import AudioDeviceError, ConfigError
 

@@ -13,7 +13,9 @@ import numpy as np
 
 from couchvoice.audio import devices
 from couchvoice.audio.frames import SAMPLE_RATE, AudioFrame
+from couchvoice.audio.microphone import Microphone
 from couchvoice.audio.playout import PlayoutBuffer
+from couchvoice.audio.speaker import Speaker
 from couchvoice.audio.wav import WavSource
 from couchvoice.errors import AudioDeviceError
 from tests.audio.tones import pcm16, strongest_hertz, tone
@@ -24,7 +26,7 @@ LOUD = 3_000
 
 async def hear(wav: str) -> dict[str, object]:
     """Play a file into the microphone with PulseAudio's own player; tell what Microphone gave."""
-    microphone = devices.Microphone("couch_mic")
+    microphone = Microphone("couch_mic")
     await microphone.open()
     await microphone.read()
     player = await asyncio.create_subprocess_exec("paplay", "-d", "micfeed", wav)
@@ -37,7 +39,7 @@ async def hear(wav: str) -> dict[str, object]:
 
 async def speak() -> dict[str, object]:
     """Play a tone with Speaker; tell what the speaker's monitor gave, through Microphone."""
-    playout, speaker, microphone = PlayoutBuffer(), devices.Speaker("couch_speaker"), devices.Microphone("couch_loop")
+    playout, speaker, microphone = PlayoutBuffer(), Speaker("couch_speaker"), Microphone("couch_loop")
     await microphone.open()
     await speaker.open(playout)
     playout.push(AudioFrame(pcm16(tone(1.0)), SAMPLE_RATE))
@@ -51,7 +53,7 @@ async def speak() -> dict[str, object]:
 
 async def outlive() -> dict[str, object]:
     """Go on through the death of the daemon: the parent kills it after ``ready``, and then writes a line."""
-    playout, speaker, microphone = PlayoutBuffer(), devices.Speaker("couch_speaker"), devices.Microphone("couch_mic")
+    playout, speaker, microphone = PlayoutBuffer(), Speaker("couch_speaker"), Microphone("couch_mic")
     await microphone.open()
     await speaker.open(playout)
     await microphone.read()
@@ -85,7 +87,7 @@ async def refuse() -> dict[str, object]:
     """As on a machine where the system's package is missing: what cannot be opened says why, WAV files play on."""
     ctypes.util.find_library = lambda name: None
     said = []
-    for opening in (devices.Microphone().open(), devices.Speaker().open(PlayoutBuffer())):
+    for opening in (Microphone().open(), Speaker().open(PlayoutBuffer())):
         try:
             await opening
         except AudioDeviceError as exc:

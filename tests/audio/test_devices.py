@@ -1,72 +1,77 @@
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-from pathlib import Path
-
 import pytest
 
-from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE
-from tests.audio.pulse import PROBE_TIMEOUT, ROOT, SoundSystem, start_probe
-from tests.audio.tones import tone, wav_bytes
+from couchvoice.audio.devices import Device, choose, find_input, list_devices
+from couchvoice.audio.frames import SAMPLE_RATE
+from couchvoice.errors import DeviceNotFound
+from tests.audio.fake_cards import FakeCard
 
 
-def told(probe: subprocess.Popen[str], say: str = "") -> dict[str, object]:
-    """The probe's answer. It must end well, and without a traceback."""
-    out, err = probe.communicate(say, timeout=PROBE_TIMEOUT)
-    assert probe.returncode == 0, err
-    assert "Traceback" not in err
-    return json.loads(out.splitlines()[-1])
+def devices(*names: str) -> list[Device]:
+    """The second of them is the default."""
+    return [
+        Device(
+            index=index,
+            name=name,
+            host_api="ALSA",
+            input_channels=1,
+            output_channels=1,
+            default_rate=SAMPLE_RATE,
+            is_default_input=index == 1,
+            is_default_output=index == 1,
+        )
+        for index, name in enumerate(names)
+    ]
 
 
-@pytest.mark.timeout(40)
-def test_what_is_said_into_the_microphone_comes_out_in_frames_of_20_ms(sound: SoundSystem, tmp_path: Path):
-    path = tmp_path / "tone.wav"
-    path.write_bytes(wav_bytes(tone(0.6), rate=SAMPLE_RATE))
-    answer = told(sound.probe("hear", str(path)))
-    assert (answer["sizes"], answer["rates"], answer["lost"]) == ([FRAME_SAMPLES], [SAMPLE_RATE], 0)
-    assert answer["loud_seconds"] == pytest.approx(0.6, abs=0.2)
-    assert answer["hertz"] == pytest.approx(440, abs=5)
+@pytest.mark.row("B8", "B9")
+@pytest.mark.parametrize("selector", [None, "Jabra"])
+@pytest.mark.parametrize("kind", ["input", "output"])
+def test_without_any_device_one_line_says_so_and_what_to_do(kind: str, selector: str | None):
+    with pytest.raises(DeviceNotFound, match=rf"^no {kind} device: .*--{kind} FILE\.wav"):
+        choose(kind, [], selector)
 
 
-@pytest.mark.timeout(40)
-def test_what_the_speaker_plays_is_what_was_pushed(sound: SoundSystem):
-    answer = told(sound.probe("speak"))
-    assert answer["loud_seconds"] == pytest.approx(1.0, abs=0.2)
-    assert answer["hertz"] == pytest.approx(440, abs=5)
-    assert answer["played_ms"] == 1000
+@pytest.mark.parametrize("kind", ["input", "output"])
+def test_without_a_selector_the_default_is_taken(kind: str):
+    assert choose(kind, devices("built-in", "headset"), None).name == "headset"
 
 
-@pytest.mark.timeout(40)
-def test_when_the_daemon_dies_silence_goes_on_in_real_time_and_closing_is_quick(fragile_sound: SoundSystem):
-    probe = fragile_sound.probe("outlive")
-    assert probe.stdout is not None  # it is a pipe
-    assert probe.stdout.readline() == "ready\n"
-    fragile_sound.kill()
-    answer = told(probe, "killed\n")
-    assert answer["sizes"] == [FRAME_SAMPLES]
-    assert 0.7 < float(str(answer["seconds"])) < 2.0
-    assert float(str(answer["closing_seconds"])) < 0.5
+@pytest.mark.row("B8")
+@pytest.mark.parametrize(
+    ("selector", "found"),
+    [("2", "USB Speaker 2"), ("usb speaker 2", "USB Speaker 2"), ("USB", "USB"), ("buil", "built-in")],
+)
+def test_an_index_beats_a_name_and_a_name_beats_a_part_of_one(selector: str, found: str):
+    assert choose("output", devices("built-in", "USB", "USB Speaker 2"), selector).name == found
 
 
-@pytest.mark.timeout(40)
-def test_devices_are_found_by_name_in_any_case_and_by_index_and_refused_with_the_list(sound: SoundSystem):
-    answer = told(sound.probe("choose", "couch_mic", "COUCH_LOOP", "Jabra"))
-    names, inputs, outputs = answer["names"], answer["inputs"], answer["outputs"]
-    assert isinstance(names, list)
-    assert {"couch_mic", "couch_loop", "couch_speaker", "couch_micfeed"} <= set(names)
-    assert inputs[:2] == ["couch_mic", "couch_loop"]
-    assert inputs[2].startswith('refused: no input device matches "Jabra": run "couchvoice devices"')
-    assert outputs[2].startswith('refused: no output device matches "Jabra"')
-    assert "couch_mic" in inputs[2]
-    assert answer["defaults"] == ["default", "default"]
+def test_a_selector_that_fits_several_lists_them():
+    with pytest.raises(
+        DeviceNotFound, match='several input devices match "jabra": name one of 1 Jabra 410, 2 Jabra 510'
+    ):
+        choose("input", devices("built-in", "Jabra 410", "Jabra 510"), "jabra")
 
 
-def test_without_portaudio_one_line_names_the_package_and_wav_files_play_on():
-    answer = told(start_probe("refuse", environment=os.environ | {"PYTHONPATH": str(ROOT)}))
-    assert len(answer["said"]) == 2
-    for line in answer["said"]:
-        assert "libportaudio2" in line
-        assert "\n" not in line
-    assert answer["wav_plays"]
+@pytest.mark.row("B8")
+def test_a_selector_that_fits_none_lists_all_of_that_direction(install):
+    install(FakeCard("headset", inputs=1), FakeCard("hall", outputs=2))
+    with pytest.raises(DeviceNotFound, match=r'no input device matches "Jabra": run .* \(there are: 0 headset\)$'):
+        find_input("Jabra")
+
+
+def test_one_card_under_two_host_apis_is_not_ambiguous():
+    assert choose("input", devices("built-in", "Jabra 410", "Jabra 410"), "jabra").index == 1
+
+
+def test_the_list_tells_what_each_device_can_and_which_are_the_defaults(install):
+    install(FakeCard("headset", rate=16_000, inputs=1), FakeCard("hall", outputs=2))
+    told = [
+        (device.name, device.default_rate, device.input_channels, device.output_channels) for device in list_devices()
+    ]
+    assert told == [("headset", 16_000, 1, 0), ("hall", 48_000, 0, 2)]
+    assert [(device.is_default_input, device.is_default_output) for device in list_devices()] == [
+        (True, False),
+        (False, True),
+    ]

@@ -4,9 +4,10 @@ import inspect
 
 import pytest
 
-from couchvoice.audio.devices import Microphone, Speaker
+from couchvoice.audio.microphone import Microphone
 from couchvoice.audio.sink import NullSink, Sink
 from couchvoice.audio.source import Source
+from couchvoice.audio.speaker import Speaker
 from couchvoice.audio.wav import WavSink, WavSource
 
 SOURCES: tuple[type[Source], ...] = (Microphone, WavSource)
