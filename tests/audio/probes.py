@@ -29,9 +29,10 @@ async def hear(wav: str) -> dict[str, object]:
     microphone = Microphone("couch_mic")
     await microphone.open()
     await microphone.read()
-    player = await asyncio.create_subprocess_exec("paplay", "-d", "micfeed", wav)
+    # Beside it: what nobody reads while a program starts would be lost.
+    starting = asyncio.create_task(asyncio.create_subprocess_exec("paplay", "-d", "micfeed", wav))
     frames = [await microphone.read() for _ in range(75)]
-    await player.wait()
+    await (await starting).wait()
     await microphone.close()
     await microphone.close()
     return _told(frames) | {"lost": microphone.lost_blocks}
