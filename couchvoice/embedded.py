@@ -30,7 +30,7 @@ __all__ = [
     "ServerOptions",
     "embedded_ends",
     "missing_key",
-    "new_backend_app",
+    "new_guarded_backend_app",
     "new_voice",
     "running_realtime_app",
 ]
@@ -96,8 +96,24 @@ def new_voice() -> Any:
     return choose_voice()
 
 
-def new_backend_app(
-    settings: Settings, *, realtime_app: Any = None, realtime_url: str | None = None, finalize_at_shutdown: bool = True
+def new_guarded_backend_app(settings: Settings, *, names: Sequence[str], realtime_url: str | None) -> Any:
+    """The backend for callers from outside of this process, who call it by one of these names; none: by any.
+
+    Raises ConfigError.
+    """
+    from couchvoice.backend import guards_from
+
+    guards = guards_from(settings.guard, database_url=settings.database)
+    return _new_backend_app(settings, realtime_url=realtime_url, guards=replace(guards, hosts=[*guards.hosts, *names]))
+
+
+def _new_backend_app(
+    settings: Settings,
+    *,
+    realtime_app: Any = None,
+    realtime_url: str | None = None,
+    guards: Any = None,
+    finalize_at_shutdown: bool = True,
 ) -> Any:
     """The backend as an ASGI application with a lifespan. Raises ConfigError."""
     import httpx
@@ -114,6 +130,7 @@ def new_backend_app(
         provider=provider,
         endpoints=endpoints,
         session=settings.session,
+        guards=guards,
         finalize_at_shutdown=finalize_at_shutdown,
         enabled=settings.realtime_enabled,
     )
@@ -123,7 +140,7 @@ def new_backend_app(
 async def _running_backend(settings: Settings, realtime_app: Any) -> AsyncIterator[Any]:
     url = REALTIME_URL if realtime_app is not None else None
     # It ends with its one talk, which has ended its session, or was told not to.
-    backend = new_backend_app(settings, realtime_app=realtime_app, realtime_url=url, finalize_at_shutdown=False)
+    backend = _new_backend_app(settings, realtime_app=realtime_app, realtime_url=url, finalize_at_shutdown=False)
     async with backend.router.lifespan_context(backend):
         yield backend
 

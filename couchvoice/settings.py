@@ -41,6 +41,16 @@ _ENVIRONMENT = {
     "azure_endpoint": "AZURE_PROJECT_ENDPOINT",
     "azure_deployment": "AZURE_REALTIME_DEPLOYMENT",
     "engine_key": "COUCHVOICE_ENGINE_KEY",
+    "auth": "COUCHVOICE_AUTH",
+    "jwt_key": "COUCHVOICE_JWT_KEY",
+    "jwks_url": "COUCHVOICE_JWKS_URL",
+    "jwt_algorithm": "COUCHVOICE_JWT_ALGORITHM",
+    "jwt_audience": "COUCHVOICE_JWT_AUDIENCE",
+    "jwt_issuer": "COUCHVOICE_JWT_ISSUER",
+    "allow_origin": "COUCHVOICE_ALLOW_ORIGIN",
+    "allow_host": "COUCHVOICE_ALLOW_HOST",
+    "session_rate": "COUCHVOICE_SESSION_RATE",
+    "tool_rate": "COUCHVOICE_TOOL_RATE",
     "model": "COUCHVOICE_MODEL",
     "voice": "COUCHVOICE_VOICE",
     "speed": "COUCHVOICE_SPEED",
@@ -64,12 +74,13 @@ _ALIASES = {
     "REALTIME_BASE_URL": "realtime_url",
     "REALTIME_TOKEN_EXPIRY_SEC": "secret_lifetime",
 }
-_KEYS = frozenset(
-    {"openai_api_key", "azure_api_key", "engine_key"}
-)  # of the environment alone: a settings file is no place for them
+# Of the environment alone: a settings file is no place for them.
+_KEYS = frozenset({"openai_api_key", "azure_api_key", "engine_key", "jwt_key"})
 _SECRETS = _KEYS | {"token"}
 # What is no text.
 _TYPES: Mapping[str, type] = {
+    "session_rate": int,
+    "tool_rate": int,
     "speed": float,
     "vad_threshold": float,
     "vad_sensitivity": int,
@@ -118,6 +129,27 @@ class SessionSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GuardSettings:
+    """Who may call a backend that others can reach, and how often. The backend checks it.
+
+    ``auth`` is none or jwt: then with ``jwt_key`` (HS256), or with the keys at ``jwks_url`` of ``jwt_issuer``
+    (``jwt_algorithm`` RS256 or ES256). ``allow_origin`` and ``allow_host`` may name several, with spaces between.
+    The rates are numbers a minute for each user.
+    """
+
+    auth: str = "none"
+    jwt_key: Private | None = None
+    jwks_url: str | None = None
+    jwt_algorithm: str | None = None
+    jwt_audience: str = "couchvoice"
+    jwt_issuer: str | None = None
+    allow_origin: str = ""
+    allow_host: str = ""
+    session_rate: int = 10
+    tool_rate: int = 60
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting has the same name on the command line, in the environment (``COUCHVOICE_…``) and in the file."""
 
@@ -139,6 +171,7 @@ class Settings:
     endpoints: Mapping[str, EndpointSettings] = dataclasses.field(default_factory=dict)
     engine_key: Private | None = None  # of the servers that the local server asks
     session: SessionSettings = SessionSettings()
+    guard: GuardSettings = GuardSettings()
 
     @property
     def database(self) -> str:
@@ -174,11 +207,14 @@ def load_settings(
     for name in _SECRETS & values.keys():
         values[name] = Private(str(values[name]))
     values["state_dir"] = _expanded(Path(str(values.get("state_dir") or _default_state_dir())))
-    of_session = {
-        field.name: values.pop(field.name) for field in dataclasses.fields(SessionSettings) if field.name in values
-    }
-    session = SessionSettings(**of_session)  # type: ignore[arg-type]  # _typed has checked them
-    return Settings(**values, endpoints=endpoints, session=session)  # type: ignore[arg-type]  # as above
+    session = SessionSettings(**_taken(SessionSettings, values))  # type: ignore[arg-type]  # _typed has checked them
+    guard = GuardSettings(**_taken(GuardSettings, values))  # type: ignore[arg-type]  # as above
+    return Settings(**values, endpoints=endpoints, session=session, guard=guard)  # type: ignore[arg-type]  # as above
+
+
+def _taken(group: type, values: dict[str, object]) -> dict[str, object]:
+    """Those of this group, and no longer among the others."""
+    return {field.name: values.pop(field.name) for field in dataclasses.fields(group) if field.name in values}
 
 
 def _profile(name: object) -> Mapping[str, object]:

@@ -69,9 +69,10 @@ def test_the_table_of_talk_names_each_option_and_no_other():
     assert options_in_table_of("talk") == options_of(talk)
 
 
-def test_the_table_of_the_realtime_server_names_each_option_and_no_other():
-    serve = typer.main.get_command(app).commands["serve"].commands["realtime"]
-    assert options_in_table_of("serve realtime") == options_of(serve)
+@pytest.mark.parametrize("end", ["realtime", "backend"])
+def test_the_table_of_a_server_names_each_option_and_no_other(end):
+    serve = typer.main.get_command(app).commands["serve"].commands[end]
+    assert options_in_table_of(f"serve {end}") == options_of(serve)
 
 
 def options_in_table_of(command: str) -> set[str]:

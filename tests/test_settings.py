@@ -9,7 +9,7 @@ import pytest
 
 from couchvoice.errors import ConfigError
 from couchvoice.private import Private
-from couchvoice.settings import SessionSettings, Settings, load_settings
+from couchvoice.settings import GuardSettings, SessionSettings, Settings, load_settings
 
 
 def load(
@@ -50,6 +50,16 @@ def test_every_variable_has_its_setting(tmp_path: Path):
         "COUCHVOICE_DATABASE_URL": "sqlite+aiosqlite:///x.db",
         "COUCHVOICE_LOG": "debug",
         "OPENAI_API_KEY": "sk",
+        "COUCHVOICE_AUTH": "jwt",
+        "COUCHVOICE_JWT_KEY": "k",
+        "COUCHVOICE_JWKS_URL": "https://i/keys",
+        "COUCHVOICE_JWT_ALGORITHM": "ES256",
+        "COUCHVOICE_JWT_AUDIENCE": "a",
+        "COUCHVOICE_JWT_ISSUER": "https://i",
+        "COUCHVOICE_ALLOW_ORIGIN": "https://o https://p",
+        "COUCHVOICE_ALLOW_HOST": "h",
+        "COUCHVOICE_SESSION_RATE": "5",
+        "COUCHVOICE_TOOL_RATE": "7",
         "COUCHVOICE_MODEL": "m",
         "COUCHVOICE_VOICE": "cedar",
         "COUCHVOICE_SPEED": "1",
@@ -74,6 +84,18 @@ def test_every_variable_has_its_setting(tmp_path: Path):
         database_url="sqlite+aiosqlite:///x.db",
         log="debug",
         openai_api_key=Private("sk"),
+        guard=GuardSettings(
+            auth="jwt",
+            jwt_key=Private("k"),
+            jwks_url="https://i/keys",
+            jwt_algorithm="ES256",
+            jwt_audience="a",
+            jwt_issuer="https://i",
+            allow_origin="https://o https://p",
+            allow_host="h",
+            session_rate=5,
+            tool_rate=7,
+        ),
         session=SessionSettings(
             model="m",
             voice="cedar",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from enum import StrEnum
 from typing import NoReturn
 
 import typer
@@ -17,7 +18,12 @@ from couchvoice.settings import Settings, load_settings
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
-def settings_from(**options: str | None) -> Settings:
+class Auth(StrEnum):
+    none = "none"
+    jwt = "jwt"
+
+
+def settings_from(**options: str | int | None) -> Settings:
     try:
         settings = load_settings(options)
         if settings.log.lower() not in _LOG_LEVELS:

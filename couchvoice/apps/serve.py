@@ -11,16 +11,17 @@ import ipaddress
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import uvicorn
 
+from couchvoice.addresses import is_loopback
 from couchvoice.apps.uvicorn_log import tame_uvicorn_log
-from couchvoice.embedded import EngineOptions, ServerOptions, missing_key, new_backend_app, running_realtime_app
+from couchvoice.embedded import EngineOptions, ServerOptions, missing_key, new_guarded_backend_app, running_realtime_app
 from couchvoice.errors import ConfigError
-from couchvoice.settings import DEFAULT_REALTIME_PORT, Settings
+from couchvoice.settings import DEFAULT_REALTIME_PORT, GuardSettings, Settings
 
 SHUTDOWN_TIMEOUT = 3  # seconds for requests that are being served
 
@@ -42,9 +43,8 @@ async def serve_realtime(host: str, port: int, engines: EngineOptions, server: S
 
 async def serve_backend(host: str, port: int, settings: Settings) -> None:
     """Until a signal comes. Starts the local server beside it when the provider is local and has no URL."""
+    _check_open_to(host, settings.guard)
     listener = _bind(host, port)
-    if not _is_loopback(listener):
-        print(f"warning: whoever reaches {host} can use this backend: it asks for no credentials", file=sys.stderr)
     realtime_url = settings.realtime_url
     async with contextlib.AsyncExitStack() as stack:
         servers = []
@@ -58,7 +58,8 @@ async def serve_backend(host: str, port: int, settings: Settings) -> None:
             print(f"the local Realtime server is at {realtime_url}", file=sys.stderr, flush=True)
         if missing := missing_key(settings):
             print(f"warning: {missing}; until then sessions are refused", file=sys.stderr)
-        backend = new_backend_app(settings, realtime_url=realtime_url)
+        names = _names(host) if settings.guard.allow_host or _is_loopback(listener) else ()
+        backend = new_guarded_backend_app(settings, names=names, realtime_url=realtime_url)
         servers.append(_Server(backend, listener, on_ready=lambda: _announce(host, listener)))
         await _serve(servers)
 
@@ -67,7 +68,25 @@ def _guarded(options: ServerOptions, host: str, listener: socket.socket) -> Serv
     """Who listens to this machine only is called by its names only, whatever a page's own name points at."""
     if not options.allowed_hosts and not _is_loopback(listener):
         return options
-    return replace(options, allowed_hosts=(*options.allowed_hosts, host, *_LOOPBACK_NAMES))
+    return replace(options, allowed_hosts=(*options.allowed_hosts, *_names(host)))
+
+
+def _names(host: str) -> Sequence[str]:
+    return (host, *_LOOPBACK_NAMES)
+
+
+def _check_open_to(host: str, guard: GuardSettings) -> None:
+    """Raises ConfigError when other machines could use a backend that asks for no credentials."""
+    if guard.auth != "none":
+        return
+    if not is_loopback(host):
+        raise ConfigError(
+            f"whoever reaches {host} could use this backend: it asks for no credentials. "
+            "Use --auth jwt, or --host 127.0.0.1"
+        )
+    unused = " (COUCHVOICE_JWT_KEY and COUCHVOICE_JWKS_URL count with --auth jwt)"
+    hint = unused if guard.jwt_key or guard.jwks_url else ""
+    print(f"warning: this backend asks for no credentials, so it listens to this machine only{hint}", file=sys.stderr)
 
 
 class _Server(uvicorn.Server):

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from couchvoice.apps.command import fail, settings_from
+from couchvoice.apps.command import Auth, fail, settings_from
 from couchvoice.embedded import MAX_SESSIONS, SESSION_LIMIT, Endpoint, EngineOptions, ServerOptions
 from couchvoice.errors import ConfigError, CouchvoiceError
 from couchvoice.private import Private
@@ -173,9 +173,51 @@ def serve_backend(
     ] = None,
     realtime_url: Annotated[str | None, typer.Option(help="Base URL of the provider.")] = None,
     database: Annotated[str | None, typer.Option(help="SQLAlchemy URL. Default: a file in the state folder.")] = None,
+    auth: Annotated[
+        Auth | None,
+        typer.Option(
+            help="jwt: whoever calls needs a token (COUCHVOICE_JWT_KEY or COUCHVOICE_JWKS_URL). "
+            "Default: none, and then this machine only.",
+            rich_help_panel=_CALLERS,
+        ),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="A web page that may call, such as https://example.org; * for any. May be repeated. Default: none.",
+            rich_help_panel=_CALLERS,
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A name by which the backend may be called. May be repeated. "
+            "Default: this machine's own names; any name when it listens to other machines.",
+            rich_help_panel=_CALLERS,
+        ),
+    ] = None,
+    session_rate: Annotated[
+        int | None,
+        typer.Option(min=1, help="Sessions a minute for each user. Default: 10.", rich_help_panel=_CALLERS),
+    ] = None,
+    tool_rate: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tool calls a minute for each user. Default: 60.", rich_help_panel=_CALLERS),
+    ] = None,
 ) -> None:
     """Serve the reference backend; with the local provider and no URL, the local Realtime server beside it."""
-    settings = settings_from(provider=provider, realtime_url=realtime_url, database_url=database)
+    settings = settings_from(
+        provider=provider,
+        realtime_url=realtime_url,
+        database_url=database,
+        auth=auth.value if auth else None,
+        allow_origin=" ".join(allow_origin) if allow_origin else None,
+        allow_host=" ".join(allow_host) if allow_host else None,
+        session_rate=session_rate,
+        tool_rate=tool_rate,
+    )
     from couchvoice.apps import serve
 
     try:

@@ -14,11 +14,12 @@ from fastapi import FastAPI
 from couchvoice.backend.background import Backgrounds
 from couchvoice.backend.body_limit import BodyLimit
 from couchvoice.backend.finalizer import Finalizer
-from couchvoice.backend.guard import HEALTH_PATH, Authentication, Door
+from couchvoice.backend.guard import HEALTH_PATH, Door
+from couchvoice.backend.guards import Guards
 from couchvoice.backend.memory_context import MemorySource, NoMemory
 from couchvoice.backend.opener import SessionOpener
 from couchvoice.backend.providers import Provider
-from couchvoice.backend.refusals import install_error_bodies
+from couchvoice.backend.refusals import error_response, install_error_bodies
 from couchvoice.backend.routes import VoiceEndpoints
 from couchvoice.backend.session_checks import check_session_settings
 from couchvoice.backend.sessions import LiveSessions
@@ -26,6 +27,9 @@ from couchvoice.backend.store import Store
 from couchvoice.backend.thread_routes import ThreadEndpoints
 from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry
 from couchvoice.settings import SessionSettings
+from couchvoice.web_guards import web_guards
+
+_METHODS = ("GET", "POST", "PATCH", "DELETE")
 
 
 def create_app(
@@ -34,20 +38,21 @@ def create_app(
     provider: Provider,
     tools: ToolRegistry | None = None,
     session: SessionSettings | None = None,
-    authentication: Authentication | None = None,
+    guards: Guards | None = None,
     finalizer: Finalizer | None = None,
     finalize_at_shutdown: bool = True,
     endpoints: Mapping[str, Provider] | None = None,
     memory: MemorySource | None = None,
     enabled: bool = True,
 ) -> FastAPI:
-    """Without ``authentication`` callers are believed. Raises ConfigError when ``session`` cannot be asked.
+    """Without ``guards`` whoever calls is believed. Raises ConfigError when ``session`` cannot be asked.
 
     ``endpoints``: the providers that a caller of the gateway may choose, by name; None: ``provider`` alone.
     ``enabled`` False: no session is opened.
     """
     finalizer = finalizer or Finalizer(store)
     session = session or SessionSettings()
+    guards = guards or Guards()
     endpoints = {provider.name: provider} if endpoints is None else endpoints
     sessions, backgrounds = LiveSessions(), Backgrounds(store, memory or NoMemory())
     opener = SessionOpener(
@@ -56,6 +61,7 @@ def create_app(
         sessions=sessions,
         store=store,
         backgrounds=backgrounds,
+        limits=guards.limits,
         enabled=enabled,
     )
     check_session_settings(session)
@@ -71,11 +77,20 @@ def create_app(
             await store.close()
             for open_provider in {provider, *endpoints.values()}:
                 await open_provider.close()
+            await guards.close()
 
     # FastAPI's documentation pages load scripts from elsewhere.
     app = FastAPI(title="couchvoice backend", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    # The last one added stands outermost: nobody's body is read before it is known who sends it.
     app.add_middleware(BodyLimit)
-    app.add_middleware(Door, authentication=authentication)  # outside: nobody's body is read before
+    app.add_middleware(Door, authentication=guards.authentication)
+    app.user_middleware[:0] = web_guards(
+        origins=guards.origins,
+        hosts=guards.hosts,
+        methods=_METHODS,
+        guarded={"http", "websocket"},  # with authentication off, what a form of any page posts would be done
+        refuse=error_response,
+    )
     install_error_bodies(app)
     app.add_api_route(HEALTH_PATH, _health, methods=["GET"])
     voice = VoiceEndpoints(
@@ -87,6 +102,7 @@ def create_app(
         sessions=sessions,
         backgrounds=backgrounds,
         opener=opener,
+        limits=guards.limits,
     )
     app.include_router(voice.router)
     app.include_router(ThreadEndpoints(store=store, finalizer=finalizer).router)

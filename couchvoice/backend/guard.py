@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from couchvoice.backend.refusals import Refused, error_response
+from couchvoice.backend.refusals import Refused, refusal
 
 HEALTH_PATH = "/api/health"
 PUBLIC_PATHS = frozenset({HEALTH_PATH})
@@ -29,6 +29,8 @@ _CALLER = "caller"  # its place in the state of the request
 class Authentication(Protocol):
     async def subject(self, token: str) -> str:
         """Whom this bearer token names. Raises Refused (401; 503 when nobody can tell now)."""
+
+    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,10 @@ class Door:
             try:
                 subject = await self._subject(scope)
             except Refused as exc:
-                challenge = {"WWW-Authenticate": _challenge(exc)} if exc.status == HTTPStatus.UNAUTHORIZED else None
-                await error_response(exc.status, exc.code, exc.message, headers=challenge)(scope, receive, send)
+                response = refusal(exc)
+                if exc.status == HTTPStatus.UNAUTHORIZED:
+                    response.headers["WWW-Authenticate"] = _challenge(exc)
+                await response(scope, receive, send)
                 return
             address = scope["client"][0] if scope.get("client") else UNKNOWN_ADDRESS
             scope.setdefault("state", {})[_CALLER] = Caller(subject, address)

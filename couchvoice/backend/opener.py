@@ -15,7 +15,9 @@ from typing import Any
 
 from couchvoice.backend.background import Backgrounds
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.guard import Caller
 from couchvoice.backend.language import chosen_language
+from couchvoice.backend.limits import Limits
 from couchvoice.backend.modes import Mode
 from couchvoice.backend.providers import ClientSecret, Failure, Provider, ProviderFailed
 from couchvoice.backend.refusals import Refused
@@ -51,6 +53,7 @@ class SessionOpener:
         sessions: LiveSessions,
         store: Store,
         backgrounds: Backgrounds,
+        limits: Limits,
         enabled: bool,
     ) -> None:
         self._provider = provider
@@ -58,12 +61,14 @@ class SessionOpener:
         self._sessions = sessions
         self._store = store
         self._backgrounds = backgrounds
+        self._limits = limits
         self._enabled = enabled
 
-    async def open(self, request: SessionRequest, *, user_id: str | None, mode: Mode) -> Opened:
-        """``user_id`` is who it is for, whatever the request claims. Raises Refused, and ProviderFailed."""
+    async def open(self, request: SessionRequest, *, caller: Caller, mode: Mode) -> Opened:
+        """For the caller, whatever the request claims. Raises Refused, and ProviderFailed."""
         self.require_enabled()
-        briefing = self._briefing(request, user_id)
+        briefing = self._briefing(request, caller.user(request.user_id))
+        await self._limits.spend_session(caller, briefing.owner)
         config = session_config(
             self._settings,
             request,

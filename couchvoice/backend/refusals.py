@@ -29,13 +29,14 @@ _FIELD_NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
 
 
 class Refused(CouchvoiceError):
-    """The request gets this answer."""
+    """The request gets this answer. ``retry_after`` in seconds."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(status, code, message)
         self.status = status
         self.code = code
         self.message = message
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         return f"{self.message} ({self.code})"
@@ -61,6 +62,11 @@ def install_error_bodies(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _answer_unforeseen)
 
 
+def refusal(refused: Refused) -> JSONResponse:
+    headers = {"Retry-After": str(refused.retry_after)} if refused.retry_after is not None else {}
+    return error_response(refused.status, refused.code, refused.message, headers=headers)
+
+
 def error_response(status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> JSONResponse:
     body = ErrorBody(detail=ErrorDetail(code=code, message=message))
     return JSONResponse(body.model_dump(), status_code=status, headers=headers)
@@ -68,7 +74,7 @@ def error_response(status: int, code: str, message: str, *, headers: Mapping[str
 
 async def _answer_refused(_: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, Refused)  # it is registered for this class
-    return error_response(exc.status, exc.code, exc.message)
+    return refusal(exc)
 
 
 async def _answer_invalid(_: Request, exc: Exception) -> JSONResponse:

@@ -19,6 +19,7 @@ from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.guard import Caller, CurrentCaller
 from couchvoice.backend.instructions import instructions
 from couchvoice.backend.language import chosen_language
+from couchvoice.backend.limits import Limits
 from couchvoice.backend.modes import DEFAULT_MODE, Mode, Modes
 from couchvoice.backend.opener import Opened, SessionOpener, refusing_failures
 from couchvoice.backend.providers import Provider
@@ -69,12 +70,14 @@ class VoiceEndpoints:
         sessions: LiveSessions,
         backgrounds: Backgrounds,
         opener: SessionOpener,
+        limits: Limits,
     ) -> None:
         self._store = store
         self._finalizer = finalizer
         self._provider = provider
         self._backgrounds = backgrounds
         self._opener = opener
+        self._limits = limits
         self._tools = tools
         self._settings = settings
         self._modes = Modes({DEFAULT_MODE: Mode(instructions, tools)})
@@ -88,18 +91,19 @@ class VoiceEndpoints:
 
     async def session(self, request: SessionRequest, caller: CurrentCaller) -> SessionReply:
         with failing_as("voice_realtime_session_failed", "the session could not be created"):
-            user_id = caller.user(request.user_id)
             with refusing_failures():
-                opened = await self._opener.open(request, user_id=user_id, mode=self._modes.find(DEFAULT_MODE))
+                opened = await self._opener.open(request, caller=caller, mode=self._modes.find(DEFAULT_MODE))
             return _session_reply(opened, self._provider)
 
     async def tools(self, request: ToolRequest, caller: CurrentCaller, token: SessionToken = None) -> ToolReply:
         with failing_as("voice_realtime_tool_failed", "the tool failed"):
             session = await self._session(request, token)
+            owner = _owner(request, caller, session)
+            await self._limits.spend_tool_call(caller, owner)
             mode = _floor(request.memory_mode, session)
             context = ToolContext(
                 thread_id=request.thread_id,
-                owner=_owner(request, caller, session),
+                owner=owner,
                 said=[
                     request.current_user_message,
                     *(entry.content for entry in reversed(request.transcript) if entry.role == "user"),

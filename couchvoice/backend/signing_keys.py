@@ -43,6 +43,8 @@ class SigningKeys(Protocol):
     async def find(self, kid: object) -> Any:
         """What PyJWT verifies with; ``kid`` is what a token's head says. Raises Refused (401, 503)."""
 
+    async def close(self) -> None: ...
+
 
 class SharedKey:
     """Raises ConfigError."""
@@ -59,6 +61,9 @@ class SharedKey:
 
     async def find(self, kid: object) -> Any:
         return self._key
+
+    async def close(self) -> None:
+        """Nothing to close."""
 
 
 class KeySet:

@@ -64,6 +64,9 @@ class JwtAuthentication:
             raise _invalid(_REASONS.get(type(exc), "it cannot be verified")) from None
         return _checked_subject(claims["sub"])
 
+    async def close(self) -> None:
+        await self._keys.close()
+
 
 _REASONS: dict[type[Exception], str] = {
     jwt.InvalidSignatureError: "its signature is wrong",

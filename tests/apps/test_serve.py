@@ -6,11 +6,13 @@ import asyncio
 import json
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
+import jwt
 import pytest
 import websockets
 
@@ -281,20 +283,64 @@ async def test_the_backend_opens_sessions_with_a_realtime_end_beside_it() -> Non
         assert reply.json()["client_secret"].startswith("ek_")
         server.send(signal.SIGTERM)
         ended = await server.ended()
+    warning, place = ended.stderr.splitlines()
+    assert warning == "warning: this backend asks for no credentials, so it listens to this machine only"
+    assert place.startswith("the local Realtime server is at http://127.0.0.1:")
+
+
+@pytest.mark.row("C4")
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "kiosk.local"])
+async def test_a_backend_without_credentials_is_not_for_other_machines(host: str) -> None:
+    ended = await run("serve", "backend", "--host", host, "--port", "0")
+    assert (ended.status, ended.stdout) == (2, "")
+    assert ended.error.startswith(f"whoever reaches {host} could use this backend")
+    assert "--auth jwt" in ended.error
+
+
+SHARED_KEY = "a shared key of 32 bytes and more"
+
+
+@pytest.mark.row("C4")
+async def test_a_backend_for_other_machines_asks_for_tokens_and_keeps_its_realtime_end_to_this_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COUCHVOICE_JWT_KEY", SHARED_KEY)
+    now = int(time.time())
+    token = jwt.encode({"sub": "ada", "aud": "couchvoice", "iat": now, "exp": now + 60}, SHARED_KEY)
+    serve = ("serve", "backend", "--host", "0.0.0.0", "--port", "0", "--auth", "jwt")
+    async with started(*serve) as server, httpx.AsyncClient() as http:
+        url = (await ready(server)).replace("0.0.0.0", "127.0.0.1") + SESSION
+        refused = await http.post(url, json={"thread_id": "thread_1"})
+        opened = await http.post(url, json={"thread_id": "thread_1"}, headers={"Authorization": f"Bearer {token}"})
+        assert (refused.status_code, opened.status_code) == (401, 200)
+        assert opened.json()["user_id"] == "ada"
+        server.send(signal.SIGTERM)
+        ended = await server.ended()
     (place,) = ended.stderr.splitlines()
     assert place.startswith("the local Realtime server is at http://127.0.0.1:")
 
 
-async def test_a_backend_for_other_machines_warns_and_keeps_its_realtime_end_to_this_one() -> None:
-    async with started("serve", "backend", "--host", "0.0.0.0", "--port", "0") as server, httpx.AsyncClient() as http:
-        url = (await ready(server)).replace("0.0.0.0", "127.0.0.1")
-        reply = await http.post(url + SESSION, json={"thread_id": "thread_1"})
-        assert reply.status_code == 200
-        server.send(signal.SIGTERM)
-        ended = await server.ended()
-    warning, place = ended.stderr.splitlines()
-    assert warning == "warning: whoever reaches 0.0.0.0 can use this backend: it asks for no credentials"
-    assert place.startswith("the local Realtime server is at http://127.0.0.1:")
+BAD_GUARDS = [
+    ({"COUCHVOICE_AUTH": "jwt"}, "set COUCHVOICE_JWT_KEY or COUCHVOICE_JWKS_URL"),
+    ({"COUCHVOICE_AUTH": "jwt", "COUCHVOICE_JWT_KEY": "CANARY"}, "32 bytes"),
+    ({"COUCHVOICE_AUTH": "jwt", "COUCHVOICE_JWKS_URL": "https://a.example/keys"}, "set COUCHVOICE_JWT_ISSUER"),
+    ({"COUCHVOICE_AUTH": "oauth"}, "none, jwt"),
+    ({"COUCHVOICE_ALLOW_ORIGIN": "example.org"}, "is no origin"),
+    ({"COUCHVOICE_ALLOW_HOST": "http://kiosk"}, "is no host"),
+    ({"COUCHVOICE_SESSION_RATE": "0"}, "session_rate is 0"),
+]
+
+
+@pytest.mark.parametrize(("environ", "message"), BAD_GUARDS)
+async def test_guards_that_cannot_guard_do_not_start(
+    environ: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    ended = await run("serve", "backend", "--port", "0")
+    assert (ended.status, ended.stdout) == (2, "")
+    assert message in ended.error
+    assert "CANARY" not in ended.error
 
 
 @pytest.mark.parametrize("end", ["realtime", "backend"])

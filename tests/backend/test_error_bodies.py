@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from couchvoice.backend import SqlStore
-from couchvoice.backend.body_limit import MAX_BODY
+from couchvoice.backend.body_limit import LARGER_BODIES, MAX_BODY
 from couchvoice.backend.store import Turn
 from couchvoice.contract import CONFIG_PATH, SESSION_PATH, TOOLS_PATH, TURN_PATH
 from tests.backend.ends import BackendEnd, error_code, running_backend
@@ -82,19 +85,42 @@ async def test_a_turn_with_the_largest_outputs_of_several_tools_is_taken(backend
     assert (response.status_code, response.json()["recorded"]) == (200, True)
 
 
-async def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_not(backend: BackendEnd) -> None:
+@pytest.mark.parametrize("path", [SESSION_PATH, TURN_PATH, "/nowhere"])
+async def test_a_body_over_the_limit_of_its_path_is_refused_and_one_at_the_limit_is_not(
+    backend: BackendEnd, path: str
+) -> None:
+    limit = LARGER_BODIES.get(path, MAX_BODY)
     frame = len(json.dumps({"thread_id": "t", "user_text": ""}))
-    for size, status in ((MAX_BODY, 200), (MAX_BODY + 1, 413)):
+    for size in (limit, limit + 1):
         body = json.dumps({"thread_id": "t", "user_text": "x" * (size - frame)})
         assert len(body) == size
-        response = await backend.http.post(TURN_PATH, content=body, headers={"content-type": "application/json"})
-        assert response.status_code == status
+        response = await backend.http.post(path, content=body, headers={"content-type": "application/json"})
+        assert (response.status_code == 413) == (size > limit)
     assert error_code(response) == "body_too_large"
 
 
 class BreakingTurns:
     async def record(self, turn: Turn) -> int:
         raise RuntimeError(turn.user_text)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "deflate", "br", "x", "identity, gzip", "GZIP"])
+async def test_a_body_that_must_be_unpacked_is_refused(backend: BackendEnd, kind: str) -> None:
+    bomb = gzip.compress(b"0" * 10_000_000)
+    headers = {"content-type": "application/json", "content-encoding": kind}
+    response = await backend.http.post(SESSION_PATH, content=bomb, headers=headers)
+    assert (response.status_code, error_code(response)) == (415, "body_encoded")
+
+
+async def test_a_body_that_does_not_come_is_let_go(backend: BackendEnd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("couchvoice.backend.body_limit.BODY_TIMEOUT", 0.01)
+
+    async def for_ever() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    response = await backend.http.post(SESSION_PATH, content=for_ever())
+    assert (response.status_code, error_code(response)) == (408, "body_timeout")
 
 
 async def test_a_store_that_breaks_gives_a_500_with_the_endpoints_code(

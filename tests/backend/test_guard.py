@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from couchvoice.backend.guard import PUBLIC_PATHS, Caller
+from couchvoice.backend.guards import Guards
 from couchvoice.backend.refusals import Refused
 from tests.backend.ends import BackendEnd, error_code, running_backend
 
@@ -22,10 +23,13 @@ class Names:
             raise Refused(HTTPStatus.UNAUTHORIZED, "token_invalid", "no name")
         return token
 
+    async def close(self) -> None:
+        pass
+
 
 @pytest.fixture
 async def guarded(tmp_path: Path) -> AsyncIterator[BackendEnd]:
-    async with running_backend(tmp_path / "state", authentication=Names()) as end:
+    async with running_backend(tmp_path / "state", guards=Guards(authentication=Names())) as end:
         yield end
 
 
