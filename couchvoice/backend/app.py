@@ -22,6 +22,7 @@ from couchvoice.backend.providers import Provider
 from couchvoice.backend.refusals import error_response, install_error_bodies
 from couchvoice.backend.routes import VoiceEndpoints
 from couchvoice.backend.session_checks import check_session_settings
+from couchvoice.backend.session_scope import SessionScope
 from couchvoice.backend.sessions import LiveSessions
 from couchvoice.backend.store import Store
 from couchvoice.backend.thread_routes import ThreadEndpoints
@@ -55,6 +56,7 @@ def create_app(
     guards = guards or Guards()
     endpoints = {provider.name: provider} if endpoints is None else endpoints
     sessions, backgrounds = LiveSessions(), Backgrounds(store, memory or NoMemory())
+    scope = SessionScope(sessions, store)
     opener = SessionOpener(
         provider=provider,
         settings=session,
@@ -62,6 +64,7 @@ def create_app(
         store=store,
         backgrounds=backgrounds,
         limits=guards.limits,
+        scope=scope,
         enabled=enabled,
     )
     check_session_settings(session)
@@ -99,7 +102,7 @@ def create_app(
         provider=provider,
         tools=tools or ToolRegistry(STANDARD_TOOLS),
         settings=session,
-        sessions=sessions,
+        scope=scope,
         backgrounds=backgrounds,
         opener=opener,
         limits=guards.limits,

@@ -23,6 +23,7 @@ from couchvoice.backend.providers import ClientSecret, Failure, Provider, Provid
 from couchvoice.backend.refusals import Refused
 from couchvoice.backend.session_config import session_config
 from couchvoice.backend.session_id import owner_hash
+from couchvoice.backend.session_scope import SessionScope
 from couchvoice.backend.sessions import LiveSession, LiveSessions
 from couchvoice.backend.store import Store
 from couchvoice.contract import SessionRequest
@@ -54,6 +55,7 @@ class SessionOpener:
         store: Store,
         backgrounds: Backgrounds,
         limits: Limits,
+        scope: SessionScope,
         enabled: bool,
     ) -> None:
         self._provider = provider
@@ -62,12 +64,14 @@ class SessionOpener:
         self._store = store
         self._backgrounds = backgrounds
         self._limits = limits
+        self._scope = scope
         self._enabled = enabled
 
     async def open(self, request: SessionRequest, *, caller: Caller, mode: Mode) -> Opened:
         """For the caller, whatever the request claims. Raises Refused, and ProviderFailed."""
         self.require_enabled()
         briefing = self._briefing(request, caller.user(request.user_id))
+        await self._scope.require_free(briefing.thread_id, caller=caller, mode=briefing.memory_mode)
         await self._limits.spend_session(caller, briefing.owner)
         config = session_config(
             self._settings,

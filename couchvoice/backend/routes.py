@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 
 from couchvoice.backend.background import Backgrounds
 from couchvoice.backend.briefing import Briefing
@@ -25,7 +25,8 @@ from couchvoice.backend.opener import Opened, SessionOpener, refusing_failures
 from couchvoice.backend.providers import Provider
 from couchvoice.backend.refusals import Refused, failing_as
 from couchvoice.backend.session_config import supported_voice
-from couchvoice.backend.sessions import LiveSession, LiveSessions
+from couchvoice.backend.session_scope import SessionScope, SessionToken
+from couchvoice.backend.sessions import LiveSession
 from couchvoice.backend.store import Store
 from couchvoice.backend.tools import ToolContext, ToolRegistry
 from couchvoice.backend.turn_record import turn_to_keep
@@ -33,7 +34,6 @@ from couchvoice.contract import (
     CONFIG_PATH,
     END_PATH,
     SESSION_PATH,
-    SESSION_TOKEN_HEADER,
     TOOLS_PATH,
     TURN_PATH,
     ConfigReply,
@@ -48,12 +48,7 @@ from couchvoice.contract import (
     TurnReply,
     TurnRequest,
 )
-from couchvoice.private import Private
 from couchvoice.settings import SessionSettings
-
-SessionToken = Annotated[str | None, Header(alias=SESSION_TOKEN_HEADER)]
-
-_OfSession = ToolRequest | TurnRequest | EndRequest | ConfigRequest
 
 _log = logging.getLogger("couchvoice.backend")
 
@@ -67,7 +62,7 @@ class VoiceEndpoints:
         provider: Provider,
         tools: ToolRegistry,
         settings: SessionSettings,
-        sessions: LiveSessions,
+        scope: SessionScope,
         backgrounds: Backgrounds,
         opener: SessionOpener,
         limits: Limits,
@@ -81,7 +76,7 @@ class VoiceEndpoints:
         self._tools = tools
         self._settings = settings
         self._modes = Modes({DEFAULT_MODE: Mode(instructions, tools)})
-        self._sessions = sessions
+        self._scope = scope
         self.router = APIRouter()
         self.router.add_api_route(SESSION_PATH, self.session, methods=["POST"])
         self.router.add_api_route(TOOLS_PATH, self.tools, methods=["POST"])
@@ -97,7 +92,7 @@ class VoiceEndpoints:
 
     async def tools(self, request: ToolRequest, caller: CurrentCaller, token: SessionToken = None) -> ToolReply:
         with failing_as("voice_realtime_tool_failed", "the tool failed"):
-            session = await self._session(request, token)
+            session = await self._scope.of(request, caller=caller, token=token)
             owner = _owner(request, caller, session)
             await self._limits.spend_tool_call(caller, owner)
             mode = _floor(request.memory_mode, session)
@@ -116,7 +111,7 @@ class VoiceEndpoints:
 
     async def turn(self, request: TurnRequest, caller: CurrentCaller, token: SessionToken = None) -> TurnReply:
         with failing_as("voice_realtime_turn_record_failed", "the turn could not be recorded"):
-            session = await self._session(request, token)
+            session = await self._scope.of(request, caller=caller, token=token)
             turn = turn_to_keep(
                 request,
                 owner=_owner(request, caller, session),
@@ -134,7 +129,7 @@ class VoiceEndpoints:
 
     async def end(self, request: EndRequest, caller: CurrentCaller, token: SessionToken = None) -> EndReply:
         with failing_as("voice_realtime_end_failed", "the session could not be finalized"):
-            session = await self._session(request, token)
+            session = await self._scope.of(request, caller=caller, token=token)
             if _floor(request.memory_mode, session) == "incognito":
                 return EndReply(finalized=False, detail=INCOGNITO_END)
             arc = await self._finalizer.finalize_when_free(
@@ -147,7 +142,7 @@ class VoiceEndpoints:
 
     async def config(self, request: ConfigRequest, caller: CurrentCaller, token: SessionToken = None) -> ConfigReply:
         with failing_as("voice_realtime_config_failed", "the session could not be changed"):
-            session = await self._session(request, token)
+            session = await self._scope.of(request, caller=caller, token=token)
             change: dict[str, Any] = {}
             if request.mode is not None:
                 mode, briefing = self._modes.find(request.mode), self._briefing(request, caller, session)
@@ -168,17 +163,6 @@ class VoiceEndpoints:
             memory_mode="incognito",
             language=chosen_language(None, self._settings.language),
         )
-
-    async def _session(self, request: _OfSession, token: str | None) -> LiveSession | None:
-        """Of this token; also one that another process opened, or this one before it was started again."""
-        if token is None:
-            return None
-        asked = "persistent" if isinstance(request, ConfigRequest) else request.memory_mode
-        if asked == "persistent" and not self._sessions.knows(token):
-            kept = await self._store.sessions.find(Private(token))
-            if kept is not None:
-                self._sessions.adopt(LiveSession(session_id=kept[0], token=Private(token), briefing=kept[1]))
-        return self._sessions.find(token, thread_id=request.thread_id)
 
 
 def _session_reply(opened: Opened, provider: Provider) -> SessionReply:

@@ -9,10 +9,8 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from couchvoice.backend.briefing import Briefing
-from couchvoice.backend.refusals import Refused
 from couchvoice.backend.session_id import new_session_id
 from couchvoice.private import Private
 
@@ -51,9 +49,10 @@ class LiveSessions:
     def knows(self, token: str) -> bool:
         return Private(token) in self._by_token
 
-    def find(self, token: str, *, thread_id: str) -> LiveSession:
-        """The session of this token. Refused with 403 unless it is one of this thread's."""
-        session = self._by_token.get(Private(token))
-        if session is None or session.briefing.thread_id != thread_id:
-            raise Refused(HTTPStatus.FORBIDDEN, "wrong_session_token", "the session token is not one of this thread's")
-        return session
+    def find(self, token: str) -> LiveSession | None:
+        return self._by_token.get(Private(token))
+
+    def owner(self, thread_id: str) -> str | None:
+        """Who was the first of those that have a session on this thread."""
+        of_thread = (s.briefing.owner for s in self._by_token.values() if s.briefing.thread_id == thread_id)
+        return next(of_thread, None)

@@ -43,6 +43,17 @@ class SqlThreads:
             raise not_found()
         return thread_of(row)
 
+    async def owner(self, thread_id: str) -> str | None:
+        if not self._database.begun():
+            return None
+        opened = select(sessions.c.user_id).where(sessions.c.thread_id == thread_id).order_by(sessions.c.opened_at)
+        async with self._database.begin() as connection:
+            for wanted in (select(threads.c.owner).where(threads.c.id == thread_id), opened.limit(1)):
+                found = (await connection.execute(wanted)).first()
+                if found is not None:
+                    return found[0] or thread_id
+        return None
+
     async def delete(self, thread_id: str, *, owner: str) -> int:
         if not self._database.begun():
             raise not_found()

@@ -152,6 +152,9 @@ class Threads(Protocol):
 
     async def find(self, thread_id: str, *, owner: str) -> Thread: ...
 
+    async def owner(self, thread_id: str) -> str | None:
+        """Whose it is, also while nothing was said yet. None: nobody's."""
+
     async def delete(self, thread_id: str, *, owner: str) -> int:
         """With everything that belongs to it. Returns how many turns went."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -11,20 +10,7 @@ from fastapi import FastAPI
 
 from couchvoice.backend.guard import PUBLIC_PATHS, Caller
 from couchvoice.backend.guards import Guards
-from couchvoice.backend.refusals import Refused
-from tests.backend.ends import BackendEnd, error_code, running_backend
-
-
-class Names:
-    """A token is the name of its user."""
-
-    async def subject(self, token: str) -> str:
-        if not token.isalpha():
-            raise Refused(HTTPStatus.UNAUTHORIZED, "token_invalid", "no name")
-        return token
-
-    async def close(self) -> None:
-        pass
+from tests.backend.ends import BackendEnd, Names, error_code, running_backend
 
 
 @pytest.fixture

@@ -171,6 +171,5 @@ def test_live_sessions_are_bounded_and_the_oldest_is_forgotten() -> None:
         for n in range(3)
     ]
     assert len({session.session_id for session in opened}) == 3
-    assert sessions.find(opened[2].token.reveal(), thread_id="t2") is opened[2]
-    with pytest.raises(Exception, match="wrong_session_token"):
-        sessions.find(opened[0].token.reveal(), thread_id="t0")
+    assert sessions.find(opened[2].token.reveal()) is opened[2]
+    assert sessions.find(opened[0].token.reveal()) is None
