@@ -31,6 +31,7 @@ MAY_IMPORT = {
         "web_guards",
         "core.server_events",
         "core.client_events",
+        "transports.packet_reader",
         "transports.tracks",
         "transports.peer",
         "transports.opus_format",

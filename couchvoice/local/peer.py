@@ -3,6 +3,7 @@
     resource            acquired        released
     peer connection     answer()        close(), which run() calls at its end
     ear (a task)        run()           with the performer
+    packet reader       answer()        close()
     performer           run()           with run()
 
 Law: whatever ends the call (hangup, silence on the wire, a lost peer) ends ``run``, and ``run`` releases everything.
@@ -31,6 +32,7 @@ from couchvoice.local.protocol.orders import Order, Speak
 from couchvoice.local.protocol.session_object import SessionObject
 from couchvoice.local.strict_lite import answer_only_nominations
 from couchvoice.transports.opus_format import with_inband_fec
+from couchvoice.transports.packet_reader import PacketReader, read_packets
 from couchvoice.transports.peer import (
     DATA_CHANNEL_LABEL,
     close_peer,
@@ -65,6 +67,7 @@ class Call:
         self._peer: RTCPeerConnection = new_peer_connection()
         self._channel: EventChannel | None = None
         self._track: MediaStreamTrack | None = None
+        self._reader: PacketReader | None = None
         self._is_audible = False  # whether the caller wants to hear anything
         self._opened = asyncio.Event()
 
@@ -118,6 +121,8 @@ class Call:
     async def close(self) -> None:
         """Release the peer connection. May be called twice."""
         self._performer.stop()
+        if self._reader is not None:
+            self._reader.close()
         await close_peer(self._peer, within=CLOSE_TIMEOUT)
         log.info("- %s is over", self.call_id)
 
@@ -129,6 +134,7 @@ class Call:
             mouth.sender.replaceTrack(track)
             self._is_audible = True
         if ear is not None:
+            self._reader = read_packets(ear.receiver, self._hear, self._performer.miss)
             hear_at_once(ear.receiver)
             self._track = ear.receiver.track
 
@@ -171,6 +177,14 @@ class Call:
         # One item of a serving loop: a call that has gone deaf is over, the others are not.
         try:
             await read_track(self._track, self._performer.hear, self._performer.miss)
+        except Exception:
+            log.exception("x %s: the ear failed", self.call_id)
+            self.hang_up()
+
+    def _hear(self, frame: AudioFrame) -> None:
+        # As in _listen: this one is called by aiortc, which would end the connection without a word.
+        try:
+            self._performer.hear(frame)
         except Exception:
             log.exception("x %s: the ear failed", self.call_id)
             self.hang_up()

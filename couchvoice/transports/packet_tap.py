@@ -53,8 +53,13 @@ def tap_packets(receiver: RTCRtpReceiver, on_packet: Callable[[MediaPacket], Non
             streams[packet.ssrc] = StreamStatistics(codec.clockRate)
         streams[packet.ssrc].add(packet)
         # A packet without sound (RFC 3550 §5.1: padding only) keeps a path open, no more.
-        if packet.payload:
+        if not packet.payload:
+            return
+        # One item of a serving loop: what is raised here ends aiortc's connection without a word.
+        try:
             on_packet(MediaPacket(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload))
+        except Exception:
+            log.exception("x a packet of %d bytes could not be taken", len(packet.payload))
 
     setattr(private, _HANDLE, tapped)
     return True
