@@ -394,7 +394,10 @@ async def test_a_folder_without_recordings_is_named(folder: str, still: Path) ->
 async def test_a_database_of_no_kind_is_refused() -> None:
     ended = await run("serve", "backend", "--port", "0", "--database", "nonsense")
     assert ended.status == 2
-    assert ended.error == "the database URL cannot be read: write sqlite+aiosqlite:///FILE"
+    assert (
+        ended.error
+        == "the database URL cannot be read: write sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER@HOST/NAME"
+    )
     assert ended.stdout == ""
 
 
