@@ -297,6 +297,24 @@ class DeletedReply(_Reply):
     turns: int
 
 
+class LiveSessionReply(_Reply):
+    """A session that is alive: how much and how long, never what."""
+
+    session_id: str
+    memory_mode: str
+    state: str
+    age_s: float
+    idle_s: float
+    bytes_in: int
+    bytes_out: int
+    turns: int
+    tool_calls: int
+
+
+class LiveSessionsReply(_Reply):
+    sessions: list[LiveSessionReply]
+
+
 class ErrorDetail(_Reply):
     code: str
     message: str

@@ -47,6 +47,7 @@ _ENVIRONMENT = {
     "jwt_algorithm": "COUCHVOICE_JWT_ALGORITHM",
     "jwt_audience": "COUCHVOICE_JWT_AUDIENCE",
     "jwt_issuer": "COUCHVOICE_JWT_ISSUER",
+    "admin_token": "COUCHVOICE_ADMIN_TOKEN",
     "allow_origin": "COUCHVOICE_ALLOW_ORIGIN",
     "allow_host": "COUCHVOICE_ALLOW_HOST",
     "session_rate": "COUCHVOICE_SESSION_RATE",
@@ -75,7 +76,7 @@ _ALIASES = {
     "REALTIME_TOKEN_EXPIRY_SEC": "secret_lifetime",
 }
 # Of the environment alone: a settings file is no place for them.
-_KEYS = frozenset({"openai_api_key", "azure_api_key", "engine_key", "jwt_key"})
+_KEYS = frozenset({"openai_api_key", "azure_api_key", "engine_key", "jwt_key", "admin_token"})
 _SECRETS = _KEYS | {"token"}
 # What is no text.
 _TYPES: Mapping[str, type] = {
@@ -143,6 +144,7 @@ class GuardSettings:
     jwt_algorithm: str | None = None
     jwt_audience: str = "couchvoice"
     jwt_issuer: str | None = None
+    admin_token: Private | None = None  # the operators' own credential
     allow_origin: str = ""
     allow_host: str = ""
     session_rate: int = 10

@@ -15,6 +15,7 @@ import typer
 from couchvoice.errors import ConfigError, CouchvoiceError
 from couchvoice.settings import Settings, load_settings
 
+_EVENTS = "couchvoice.backend.events"
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -50,6 +51,8 @@ class _LogLine(logging.Formatter):
         return super().formatMessage(record).strip().replace("\n", "\\n")
 
     def format(self, record: logging.LogRecord) -> str:
+        if record.name == _EVENTS:  # JSON, for whoever reads logs by machine
+            return record.getMessage()
         return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in super().format(record))
 
 

@@ -6,15 +6,17 @@ what it served is finalized, then the store and the provider are closed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from couchvoice.backend.admin_routes import AdminEndpoints
 from couchvoice.backend.background import Backgrounds
 from couchvoice.backend.body_limit import BodyLimit
+from couchvoice.backend.figures import Figures
 from couchvoice.backend.finalizer import Finalizer
-from couchvoice.backend.guard import HEALTH_PATH, Door
+from couchvoice.backend.guard import HEALTH_PATH, READY_PATH, Door
 from couchvoice.backend.guards import Guards
 from couchvoice.backend.memory_context import MemorySource, NoMemory
 from couchvoice.backend.opener import SessionOpener
@@ -56,7 +58,7 @@ def create_app(
     guards = guards or Guards()
     endpoints = {provider.name: provider} if endpoints is None else endpoints
     sessions, backgrounds = LiveSessions(), Backgrounds(store, memory or NoMemory())
-    scope = SessionScope(sessions, store)
+    scope, figures = SessionScope(sessions, store), Figures(sessions)
     opener = SessionOpener(
         provider=provider,
         settings=session,
@@ -64,6 +66,7 @@ def create_app(
         store=store,
         backgrounds=backgrounds,
         limits=guards.limits,
+        figures=figures,
         scope=scope,
         enabled=enabled,
     )
@@ -86,7 +89,7 @@ def create_app(
     app = FastAPI(title="couchvoice backend", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     # The last one added stands outermost: nobody's body is read before it is known who sends it.
     app.add_middleware(BodyLimit)
-    app.add_middleware(Door, authentication=guards.authentication)
+    app.add_middleware(Door, authentication=guards.authentication, admin=guards.admin, count=figures.count)
     app.user_middleware[:0] = web_guards(
         origins=guards.origins,
         hosts=guards.hosts,
@@ -96,6 +99,7 @@ def create_app(
     )
     install_error_bodies(app)
     app.add_api_route(HEALTH_PATH, _health, methods=["GET"])
+    app.add_api_route(READY_PATH, _readiness(store), methods=["GET"])
     voice = VoiceEndpoints(
         store=store,
         finalizer=finalizer,
@@ -106,11 +110,24 @@ def create_app(
         backgrounds=backgrounds,
         opener=opener,
         limits=guards.limits,
+        figures=figures,
     )
     app.include_router(voice.router)
+    operators = AdminEndpoints(sessions=sessions, figures=figures, store=store, is_open=guards.admin is not None)
+    app.include_router(operators.router)
     app.include_router(ThreadEndpoints(store=store, finalizer=finalizer).router)
     return app
 
 
 async def _health() -> dict[str, str]:
+    """The process serves. Whoever restarts it looks here."""
     return {"status": "ok"}
+
+
+def _readiness(store: Store) -> Callable[[], Awaitable[dict[str, str]]]:
+    async def ready() -> dict[str, str]:
+        """It can do what it is there for. Whoever balances looks here."""
+        await store.check()
+        return {"status": "ready"}
+
+    return ready

@@ -15,16 +15,22 @@ from couchvoice.backend.signing_keys import KEY_SET_ALGORITHMS, SHARED_KEY_ALGOR
 from couchvoice.backend.sql_rate_book import SqlRateBook
 from couchvoice.backend.tokens import JwtAuthentication
 from couchvoice.errors import ConfigError
+from couchvoice.private import Private
 from couchvoice.settings import GuardSettings
 
+MIN_ADMIN_TOKEN = 32  # characters: nobody shall guess it
 AUTH_KINDS = ("none", "jwt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guards:
-    """``authentication`` None: callers are believed. ``origins``: pages that may call; ``hosts`` empty: any name."""
+    """``authentication`` None: callers are believed; ``admin`` None: nothing is told to operators.
+
+    ``origins``: pages that may call; ``hosts`` empty: any name.
+    """
 
     authentication: Authentication | None = None
+    admin: Private | None = None
     limits: Limits = field(default_factory=Limits)
     origins: Sequence[str] = ()
     hosts: Sequence[str] = ()
@@ -42,6 +48,7 @@ def guards_from(settings: GuardSettings, *, database_url: str) -> Guards:
             raise ConfigError(f"{name} is {number}: choose how many a user may have within a minute, 1 or more")
     return Guards(
         authentication=_authentication(settings),
+        admin=_admin(settings),
         limits=Limits(_rate_book(database_url), sessions=settings.session_rate, tool_calls=settings.tool_rate),
         origins=settings.allow_origin.replace(",", " ").split(),
         hosts=settings.allow_host.replace(",", " ").split(),
@@ -72,6 +79,12 @@ def _keys(settings: GuardSettings) -> SigningKeys:
             raise ConfigError("a JWKS URL needs the issuer beside it: set COUCHVOICE_JWT_ISSUER")
         return KeySet(settings.jwks_url, algorithm=algorithm or KEY_SET_ALGORITHMS[0])
     raise ConfigError("tokens cannot be verified without a key: set COUCHVOICE_JWT_KEY or COUCHVOICE_JWKS_URL")
+
+
+def _admin(settings: GuardSettings) -> Private | None:
+    if settings.admin_token and len(settings.admin_token.reveal()) < MIN_ADMIN_TOKEN:
+        raise ConfigError(f"the operators' credential is too short: it needs {MIN_ADMIN_TOKEN} characters or more")
+    return settings.admin_token
 
 
 def _rate_book(database_url: str) -> RateBook:

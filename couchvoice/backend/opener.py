@@ -6,7 +6,6 @@ voice is switched off nobody is asked for anything.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from couchvoice.backend.background import Backgrounds
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.figures import Figures
 from couchvoice.backend.guard import Caller
 from couchvoice.backend.language import chosen_language
 from couchvoice.backend.limits import Limits
@@ -30,8 +30,6 @@ from couchvoice.contract import SessionRequest
 from couchvoice.settings import SessionSettings
 
 UNAVAILABLE = "realtime_unavailable"
-
-_log = logging.getLogger("couchvoice.backend")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,7 @@ class SessionOpener:
         store: Store,
         backgrounds: Backgrounds,
         limits: Limits,
+        figures: Figures,
         scope: SessionScope,
         enabled: bool,
     ) -> None:
@@ -64,13 +63,18 @@ class SessionOpener:
         self._store = store
         self._backgrounds = backgrounds
         self._limits = limits
+        self._figures = figures
         self._scope = scope
         self._enabled = enabled
 
     async def open(self, request: SessionRequest, *, caller: Caller, mode: Mode) -> Opened:
         """For the caller, whatever the request claims. Raises Refused, and ProviderFailed."""
-        self.require_enabled()
         briefing = self._briefing(request, caller.user(request.user_id))
+        with self._figures.opening(self._provider.name, briefing.owner):
+            return await self._open(request, briefing, caller=caller, mode=mode)
+
+    async def _open(self, request: SessionRequest, briefing: Briefing, *, caller: Caller, mode: Mode) -> Opened:
+        self.require_enabled()
         await self._scope.require_free(briefing.thread_id, caller=caller, mode=briefing.memory_mode)
         await self._limits.spend_session(caller, briefing.owner)
         config = session_config(
@@ -81,10 +85,13 @@ class SessionOpener:
             model=self._provider.place.model,
         )
         secret = await self._provider.mint(config, safety_identifier=owner_hash(briefing.owner))
+        self._figures.reconnects += any(
+            session.briefing.thread_id == briefing.thread_id and session.briefing.owner == briefing.owner
+            for session in self._sessions.active()
+        )
         live = self._sessions.open(briefing)
         if briefing.memory_mode == "persistent":
             await self._store.sessions.keep(live.session_id, live.token, briefing)
-        _log.info("- session opened: %s, %s", self._provider.name, briefing.memory_mode)
         return Opened(live, secret, config)
 
     def require_enabled(self) -> None:

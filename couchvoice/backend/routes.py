@@ -6,15 +6,16 @@ request may lower the mode of its session, never raise it), and an incognito req
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter
 
+from couchvoice.backend.activity import LiveState
 from couchvoice.backend.background import Backgrounds
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.end_reply import INCOGNITO_END, end_reply
+from couchvoice.backend.figures import Figures, tell
 from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.guard import Caller, CurrentCaller
 from couchvoice.backend.instructions import instructions
@@ -50,8 +51,6 @@ from couchvoice.contract import (
 )
 from couchvoice.settings import SessionSettings
 
-_log = logging.getLogger("couchvoice.backend")
-
 
 class VoiceEndpoints:
     def __init__(
@@ -66,6 +65,7 @@ class VoiceEndpoints:
         backgrounds: Backgrounds,
         opener: SessionOpener,
         limits: Limits,
+        figures: Figures,
     ) -> None:
         self._store = store
         self._finalizer = finalizer
@@ -73,6 +73,7 @@ class VoiceEndpoints:
         self._backgrounds = backgrounds
         self._opener = opener
         self._limits = limits
+        self._figures = figures
         self._tools = tools
         self._settings = settings
         self._modes = Modes({DEFAULT_MODE: Mode(instructions, tools)})
@@ -105,8 +106,10 @@ class VoiceEndpoints:
                 ],
                 store=self._store if mode == "persistent" else None,
             )
-            output = await self._tools.run(request.tool_name, request.arguments, mode=mode, context=context)
-            _log.info("- tool %s completed", request.tool_name)
+            with self._figures.calling(request.tool_name):
+                output = await self._tools.run(request.tool_name, request.arguments, mode=mode, context=context)
+            if session is not None:
+                session.activity.tool_calls += 1
             return ToolReply(output=output)
 
     async def turn(self, request: TurnRequest, caller: CurrentCaller, token: SessionToken = None) -> TurnReply:
@@ -121,15 +124,18 @@ class VoiceEndpoints:
                 and (session is None or session.briefing.save_transcript),
                 voice_runtime={"provider": self._provider.name, "model": self._settings.model},
             )
-            if _floor(request.memory_mode, session) == "incognito":
-                return TurnReply(recorded=False, thread_id=request.thread_id, message_count=0)
-            count = await self._store.turns.record(turn)
-            _log.info("- turn recorded")
-            return TurnReply(recorded=True, thread_id=request.thread_id, message_count=count)
+            kept = _floor(request.memory_mode, session) == "persistent"
+            count = await self._store.turns.record(turn) if kept else 0
+            self._figures.recorded(request.outcome, kept=kept)
+            if session is not None:
+                session.activity.turns += 1
+            return TurnReply(recorded=kept, thread_id=request.thread_id, message_count=count)
 
     async def end(self, request: EndRequest, caller: CurrentCaller, token: SessionToken = None) -> EndReply:
         with failing_as("voice_realtime_end_failed", "the session could not be finalized"):
             session = await self._scope.of(request, caller=caller, token=token)
+            if session is not None:
+                session.activity.state = LiveState.ENDED
             if _floor(request.memory_mode, session) == "incognito":
                 return EndReply(finalized=False, detail=INCOGNITO_END)
             arc = await self._finalizer.finalize_when_free(
@@ -137,7 +143,7 @@ class VoiceEndpoints:
                 owner=session.briefing.owner if session else caller.user(request.user_id),
                 session_id=session.session_id if session else request.session_id,
             )
-            _log.info("- session ended: %s", "finalized" if arc else "nothing to finalize")
+            tell("end", finalized=arc is not None)
             return end_reply(arc)
 
     async def config(self, request: ConfigRequest, caller: CurrentCaller, token: SessionToken = None) -> ConfigReply:

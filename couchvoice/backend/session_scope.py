@@ -10,11 +10,13 @@ reaches the store.
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Header
 
+from couchvoice.backend.activity import LiveState
 from couchvoice.backend.guard import Caller
 from couchvoice.backend.refusals import Refused
 from couchvoice.backend.sessions import LiveSession, LiveSessions
@@ -52,6 +54,10 @@ class SessionScope:
         session = await self._session(token, mode) if token is not None else None
         if session is not None and session.briefing.thread_id == request.thread_id and _is_of(session, caller):
             caller.user(request.user_id)
+            caller.traffic.of = session.activity
+            if session.activity.state is LiveState.DISCONNECTED:
+                raise Refused(HTTPStatus.FORBIDDEN, "session_disconnected", "an operator has ended this session")
+            session.activity.seen_at = time.monotonic()
             return session
         if caller.subject is not None and caller.user(request.user_id) != await self._owner(request.thread_id, mode):
             raise _no_thread()

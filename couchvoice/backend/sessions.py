@@ -7,9 +7,11 @@ and the mode in which a session was opened is the floor for every later request.
 from __future__ import annotations
 
 import secrets
+import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from couchvoice.backend.activity import Activity, LiveState
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.session_id import new_session_id
 from couchvoice.private import Private
@@ -24,6 +26,7 @@ class LiveSession:
     session_id: str
     token: Private
     briefing: Briefing
+    activity: Activity = field(default_factory=Activity, compare=False)
 
 
 class LiveSessions:
@@ -56,3 +59,16 @@ class LiveSessions:
         """Who was the first of those that have a session on this thread."""
         of_thread = (s.briefing.owner for s in self._by_token.values() if s.briefing.thread_id == thread_id)
         return next(of_thread, None)
+
+    def active(self) -> list[LiveSession]:
+        """The oldest first."""
+        now = time.monotonic()
+        return [session for session in self._by_token.values() if session.activity.is_active(now)]
+
+    def disconnect(self, session_id: str) -> LiveSession | None:
+        """None: there is none with this id that is alive."""
+        for session in self.active():
+            if session.session_id == session_id:
+                session.activity.state = LiveState.DISCONNECTED
+                return session
+        return None

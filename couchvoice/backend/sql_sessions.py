@@ -50,6 +50,11 @@ class SqlSessions:
             save_transcript=row["save_transcript"],
         )
 
+    async def forget(self, session_id: str) -> None:
+        if self._database.begun():
+            async with self._database.begin() as connection:
+                await connection.execute(delete(sessions).where(sessions.c.id == session_id))
+
     async def purge(self, *, opened_before: datetime) -> None:
         if self._database.begun():
             async with self._database.begin() as connection:

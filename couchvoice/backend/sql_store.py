@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from couchvoice.backend.database import Database
 from couchvoice.backend.sql_endings import SqlEndings
 from couchvoice.backend.sql_sessions import SqlSessions
@@ -19,6 +21,11 @@ class SqlStore:
         self.threads = SqlThreads(self.database)
         self.endings = SqlEndings(self.database)
         self.sessions = SqlSessions(self.database)
+
+    async def check(self) -> None:
+        if self.database.begun():
+            async with self.database.begin() as connection:
+                await connection.execute(select(1))
 
     async def close(self) -> None:
         await self.database.close()

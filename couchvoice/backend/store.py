@@ -191,6 +191,8 @@ class KeptSessions(Protocol):
 
     async def find(self, token: Private) -> tuple[str, Briefing] | None: ...
 
+    async def forget(self, session_id: str) -> None: ...
+
     async def purge(self, *, opened_before: datetime) -> None: ...
 
 
@@ -206,5 +208,8 @@ class Store(Protocol):
 
     @property
     def sessions(self) -> KeptSessions: ...
+
+    async def check(self) -> None:
+        """Raises Refused (503) when it cannot keep anything now."""
 
     async def close(self) -> None: ...
