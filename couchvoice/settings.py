@@ -32,6 +32,8 @@ _ENVIRONMENT = {
     "state_dir": "COUCHVOICE_STATE_DIR",
     "database_url": "COUCHVOICE_DATABASE_URL",
     "log": "COUCHVOICE_LOG",
+    "echo": "COUCHVOICE_ECHO",
+    "noise_suppression": "COUCHVOICE_NOISE_SUPPRESSION",
     "profile": "COUCHVOICE_PROFILE",
     "realtime_enabled": "COUCHVOICE_REALTIME_ENABLED",
     "api_key_file": "COUCHVOICE_API_KEY_FILE",
@@ -63,6 +65,7 @@ _ENVIRONMENT = {
     "prefix_padding_ms": "COUCHVOICE_PREFIX_PADDING_MS",
     "silence_duration_ms": "COUCHVOICE_SILENCE_DURATION_MS",
     "idle_timeout_ms": "COUCHVOICE_IDLE_TIMEOUT_MS",
+    "noise_reduction": "COUCHVOICE_NOISE_REDUCTION",
     "eagerness": "COUCHVOICE_EAGERNESS",
     "create_response": "COUCHVOICE_CREATE_RESPONSE",
     "interrupt_response": "COUCHVOICE_INTERRUPT_RESPONSE",
@@ -90,6 +93,7 @@ _TYPES: Mapping[str, type] = {
     "idle_timeout_ms": int,
     "create_response": bool,
     "interrupt_response": bool,
+    "noise_suppression": bool,
     "secret_lifetime": int,
     "realtime_enabled": bool,
 }
@@ -123,6 +127,7 @@ class SessionSettings:
     prefix_padding_ms: int = 300
     silence_duration_ms: int = 500
     idle_timeout_ms: int | None = None
+    noise_reduction: str | None = None  # near_field, far_field, none; the provider's own, not ours
     eagerness: str = "auto"
     create_response: bool = True
     interrupt_response: bool = True
@@ -162,6 +167,8 @@ class Settings:
     state_dir: Path
     database_url: str | None = None
     log: str = "warning"
+    echo: str = "auto"  # an EchoPolicy, of the client
+    noise_suppression: bool = False  # of the client
     profile: str | None = None
     realtime_enabled: bool = True
     api_key_file: Path | None = None

@@ -16,6 +16,7 @@ import typer
 import couchvoice
 from couchvoice.apps.command import fail, settings_from
 from couchvoice.apps.serve_commands import serve_app
+from couchvoice.audio.echo_policy import EchoPolicy
 from couchvoice.errors import ConfigError, CouchvoiceError
 
 app = typer.Typer(
@@ -82,6 +83,17 @@ def talk(
     speak_text: Annotated[
         bool, typer.Option("--speak-text", help="Let a voice of this machine speak the answers that come in writing.")
     ] = False,
+    echo: Annotated[
+        EchoPolicy | None,
+        typer.Option(
+            help="Keep the assistant from hearing itself: aec cancels echo, duck passes who is louder, half-duplex"
+            " passes nobody while it speaks (type to interrupt), none is for headphones. Default: auto, which is aec"
+            " between sound cards if livekit is installed, else half-duplex."
+        ),
+    ] = None,
+    noise_suppression: Annotated[
+        bool, typer.Option("--noise-suppression", help="Silence whatever is not a voice close to the microphone.")
+    ] = False,
     no_finalize: Annotated[
         bool, typer.Option("--no-finalize", help="Leave the thread open: no /end after the talk.")
     ] = False,
@@ -92,7 +104,13 @@ def talk(
 
     The lines /text and /voice choose whether the next answers are written or spoken.
     """
-    settings = settings_from(backend_url=backend, provider=provider, realtime_url=realtime_url)
+    settings = settings_from(
+        backend_url=backend,
+        provider=provider,
+        realtime_url=realtime_url,
+        echo=echo,
+        noise_suppression="true" if noise_suppression else None,
+    )
     from couchvoice.apps.exit_status import SIGNALLED
     from couchvoice.apps.leave import LAST_THREADS, end_at_once, end_process
     from couchvoice.apps.screens import screen_for

@@ -8,17 +8,21 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from couchvoice.apps.screen import Screen
 from couchvoice.apps.talk_options import TalkOptions
 from couchvoice.audio.devices import find_input, find_output
+from couchvoice.audio.echo_policy import EchoPolicy
 from couchvoice.audio.microphone import Microphone
 from couchvoice.audio.sink import NullSink, Sink
 from couchvoice.audio.source import SilentSource, Source
 from couchvoice.audio.speaker import Speaker
 from couchvoice.audio.wav import WavSink, WavSource
+from couchvoice.core.turn_detection import read_turn_detection, reduces_noise
 from couchvoice.errors import AudioDeviceError, ConfigError
 
 DEMO_WAV = "first-talk.wav"
@@ -26,6 +30,14 @@ DEMO_WAV = "first-talk.wav"
 _WAV_SUFFIX = ".wav"
 _FILE_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,4}", re.IGNORECASE)  # not the end of "Speaker 2.0"
 _NO_OUTPUT = "none"
+_TAKING_TURNS = (
+    "the microphone is closed while the assistant speaks (no livekit: pip install 'couchvoice[aec]'); type to interrupt"
+    " it, or use --echo none with headphones"
+)
+_MEANING_LOST = (
+    "semantic_vad listens to how something is said, and noise suppression takes some of that away: leave one of them"
+    " out if it cuts you off or keeps you waiting"
+)
 
 
 def wav_of(options: TalkOptions, stack: contextlib.ExitStack | contextlib.AsyncExitStack) -> Path | None:
@@ -69,6 +81,19 @@ def sink_of(options: TalkOptions, wav: Path | None, screen: Screen) -> Sink:
         screen.show_hint(f"no sound will be heard ({exc}); --output FILE.wav keeps it")
         return NullSink()
     return Speaker(options.output)
+
+
+def hint_of_echo(asked: EchoPolicy, taken: EchoPolicy) -> str | None:
+    """What one should know of a choice that one has not made."""
+    return _TAKING_TURNS if asked is EchoPolicy.AUTO and taken is EchoPolicy.HALF_DUPLEX else None
+
+
+def hint_of_noise(session_config: Mapping[str, Any], *, suppressed: bool) -> str | None:
+    """What speaks against suppressing noise here, or at the provider (``noise_reduction``), in this session."""
+    detection = read_turn_detection(session_config)
+    if detection is None or not detection.judges_meaning:
+        return None
+    return _MEANING_LOST if suppressed or reduces_noise(session_config) else None
 
 
 def _is_path(name: str) -> bool:

@@ -20,8 +20,8 @@ from couchvoice.apps.keyboard import LineEditor, is_readable, keys_of_terminal, 
 from couchvoice.apps.leave import Leave
 from couchvoice.apps.live_screen import LiveScreen
 from couchvoice.apps.screen import Screen
-from couchvoice.apps.sound import sink_of, source_of, wav_of
-from couchvoice.apps.talk_options import TalkOptions, request_of, require_listener
+from couchvoice.apps.sound import hint_of_echo, hint_of_noise, sink_of, source_of, wav_of
+from couchvoice.apps.talk_options import TalkOptions, echo_policy_of, request_of, require_listener
 from couchvoice.apps.tally import ANSWER_MISSING, Summary, Tally
 from couchvoice.apps.typed_lines import TypedLines
 from couchvoice.client.endpoints import Endpoints
@@ -53,6 +53,7 @@ async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
             stack.enter_context(leave.on_signals())
             request = request_of(options, embedded=settings.backend_url is None)
             require_listener(options, settings)
+            echo = echo_policy_of(settings)
             wav = wav_of(options, stack)
             if isinstance(screen, LiveScreen):
                 screen.hears = not options.is_typed
@@ -66,8 +67,12 @@ async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
                 sink=sink,
                 finalize=options.finalize,
                 speak_text=_own_voice(options),
+                echo=echo,
+                noise_suppression=settings.noise_suppression,
             )
-            await _hold(leave, leave.session, screen, tally, options, wav)
+            if hint := hint_of_echo(echo, leave.session.echo):
+                screen.show_hint(hint)
+            await _hold(leave, leave.session, screen, tally, options, wav, suppressed=settings.noise_suppression)
     except CouchvoiceError as exc:
         error = exc
     except asyncio.CancelledError:
@@ -91,7 +96,14 @@ async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
 
 
 async def _hold(
-    leave: Leave, session: VoiceSession, screen: Screen, tally: Tally, options: TalkOptions, wav: Path | None
+    leave: Leave,
+    session: VoiceSession,
+    screen: Screen,
+    tally: Tally,
+    options: TalkOptions,
+    wav: Path | None,
+    *,
+    suppressed: bool,
 ) -> None:
     def show(notice: Notice) -> None:
         tally.add(notice)
@@ -111,6 +123,8 @@ async def _hold(
         await _set_up(session, options, show)
         if not (options.is_typed or _is_listened_to(session)):
             show_hint(_UNHEARD)
+        if hint := hint_of_noise(session.session_config, suppressed=suppressed):
+            show_hint(hint)
         lines = TypedLines(
             session, show=show, show_hint=show_hint, audible=not options.is_silent, patient=not _is_terminal(sys.stdin)
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
+from couchvoice.audio.echo_policy import EchoPolicy
 from couchvoice.contract import VOICES, MemoryMode, SessionRequest, is_language
 from couchvoice.core.session_update import speed_of
 from couchvoice.errors import ConfigError
@@ -49,6 +50,14 @@ def require_listener(options: TalkOptions, settings: Settings) -> None:
             'COUCHVOICE_TURN_DETECTION is "none" (push-to-talk) and this command has no button: choose server_vad or '
             "semantic_vad, or type with --text"
         )
+
+
+def echo_policy_of(settings: Settings) -> EchoPolicy:
+    """Raises ConfigError: the environment and the file may say anything."""
+    try:
+        return EchoPolicy(settings.echo)
+    except ValueError as exc:
+        raise ConfigError(f'COUCHVOICE_ECHO is "{settings.echo}": choose one of {", ".join(EchoPolicy)}') from exc
 
 
 def request_of(options: TalkOptions, *, embedded: bool) -> SessionRequest:

@@ -1,18 +1,11 @@
 """Protection against the assistant hearing itself: the loudspeaker is in the microphone.
 
-    policy       needs                       can a person interrupt by voice?
-    aec          livekit, two sound cards    yes
-    duck         two sound cards             yes, by speaking clearly louder than the echo
-    half-duplex  two sound cards             no: a typed line does
-    none         headphones, or no card      yes
-
-Each policy is a file of its own; here is what they share and which one is taken. Law: the reference is what the
-card got, never what the provider sent.
+Each policy (echo_policy.py) is a file of its own; here is what they share and which one is taken.
+Law: the reference is what the card got, never what the provider sent.
 """
 
 from __future__ import annotations
 
-import enum
 from typing import Protocol
 
 import numpy as np
@@ -20,19 +13,10 @@ from numpy.typing import NDArray
 
 from couchvoice.audio.canceller import Canceller, Libwebrtc, is_installed
 from couchvoice.audio.ducking import Ducking
+from couchvoice.audio.echo_policy import EchoPolicy
 from couchvoice.audio.frames import AudioFrame, silence
 from couchvoice.audio.half_duplex import HalfDuplex
 from couchvoice.audio.noise_gate import NoiseGate
-
-
-class EchoPolicy(enum.StrEnum):
-    """The values are the words of the command line."""
-
-    AUTO = "auto"  # choose_policy decides
-    AEC = "aec"  # echo cancellation
-    DUCK = "duck"  # the microphone passes only who is louder than the echo
-    HALF_DUPLEX = "half-duplex"  # the microphone is closed while the assistant can be heard
-    NONE = "none"
 
 
 class EchoControl(Protocol):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from couchvoice.backend.session_config import NOISE_REDUCTIONS
 from couchvoice.backend.turn_detection import EAGERNESS, KINDS, MAX_SENSITIVITY
 from couchvoice.contract import VOICES, is_language
 from couchvoice.errors import ConfigError
@@ -33,6 +34,8 @@ def check_session_settings(settings: SessionSettings) -> None:
     _check_choice("turn_detection", settings.turn_detection, KINDS)
     _check_choice("eagerness", settings.eagerness, EAGERNESS)
     _check_choice("voice", settings.voice, VOICES)
+    if settings.noise_reduction is not None:
+        _check_choice("noise_reduction", settings.noise_reduction, NOISE_REDUCTIONS)
     if settings.vad_threshold is not None and settings.vad_sensitivity is not None:
         raise ConfigError("vad_threshold and vad_sensitivity set the same thing: leave one of them out")
     if not is_language(settings.language):

@@ -16,6 +16,8 @@ from couchvoice.contract import VOICES, SessionRequest
 from couchvoice.settings import SessionSettings
 
 NO_TRANSCRIPTION = "none"
+NO_NOISE_REDUCTION = "none"
+NOISE_REDUCTIONS = ("near_field", "far_field", NO_NOISE_REDUCTION)
 
 
 def session_config(
@@ -40,6 +42,7 @@ def session_config(
                 "turn_detection": turn_detection(
                     settings, sensitivity=request.vad_sensitivity, silence_duration_ms=request.silence_duration_ms
                 ),
+                **_noise_reduction(settings),
             },
             "output": {"voice": voice, **_speed(settings)},
         },
@@ -57,6 +60,14 @@ def supported_voice(voice: str) -> str:
             f"unsupported voice: choose one of {', '.join(VOICES)}",
         )
     return voice
+
+
+def _noise_reduction(settings: SessionSettings) -> dict[str, dict[str, str] | None]:
+    """Nothing unless somebody asked: then the provider does as it always does."""
+    if settings.noise_reduction is None:
+        return {}
+    off = settings.noise_reduction == NO_NOISE_REDUCTION
+    return {"noise_reduction": None if off else {"type": settings.noise_reduction}}
 
 
 def _speed(settings: SessionSettings) -> dict[str, float]:

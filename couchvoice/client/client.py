@@ -24,6 +24,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from couchvoice.audio.echo import EchoControl, Unprotected
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
 from couchvoice.audio.packet_buffer import MediaPacket
 from couchvoice.audio.playout import PlayoutBuffer
@@ -86,11 +87,14 @@ class Client:
         overhear: Callable[[AudioFrame], None] | None = None,
         finalize: bool = True,
         speak_text: Speak | None = None,
+        echo: EchoControl | None = None,
     ) -> None:
+        echo = echo or Unprotected()
         self.session = Session(key, speaks_text=speak_text is not None)
         watched = overhear is not None or speak_text is not None
         self.playout = PlayoutBuffer(
             on_activity=self._playback_changed_in_thread,
+            on_played=echo.played,
             on_received=self._received_in_thread if watched else None,
             on_silenced=self._silenced_in_thread,
         )
@@ -104,7 +108,7 @@ class Client:
         self.quiet = asyncio.Event()  # nobody speaks, nothing is owed to anybody
         self.updates = Updates(self.session, backend, self._perform)
         self._backend = backend
-        self._microphone = MicrophoneFeed(source, is_meant=lambda: self.session.hears_user, fail=self._fail)
+        self._microphone = MicrophoneFeed(source, echo=echo, is_meant=lambda: self.session.hears_user, fail=self._fail)
         self._own_voice: OwnVoice | None = None
         if speak_text is not None:
             self._own_voice = OwnVoice(speak_text, self.playout, tell=self._receive, observe=self._observe)

@@ -1,4 +1,4 @@
-"""What the transport hears of the user: the source in even frames, silence in its place, or nothing more.
+"""What the transport hears of the user: the source in even frames without echo, silence instead, or nothing more.
 
 Law: while the user's words are not meant for the assistant (muted, or push-to-talk and the button is up) true silence
 leaves this machine, whatever the microphone hears; the source is read all the same, for its time goes on.
@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from couchvoice.audio.echo import EchoControl
 from couchvoice.audio.frames import AudioFrame, silence
 from couchvoice.audio.reframe import EvenReader
 from couchvoice.audio.source import Source
@@ -19,13 +20,20 @@ log = logging.getLogger("couchvoice.client")
 
 
 class MicrophoneFeed:
-    """``is_meant`` tells whether what is heard now may leave; ``fail`` is told when the source breaks."""
+    """``echo`` takes the loudspeaker out, ``is_meant`` tells whether what is heard now may leave, ``fail`` is told when
+    the source breaks."""
 
     def __init__(
-        self, source: Source, *, is_meant: Callable[[], bool], fail: Callable[[CouchvoiceError], None]
+        self,
+        source: Source,
+        *,
+        echo: EchoControl,
+        is_meant: Callable[[], bool],
+        fail: Callable[[CouchvoiceError], None],
     ) -> None:
         self._source = source
         self._even = EvenReader(source)
+        self._echo = echo
         self._is_meant = is_meant
         self._fail = fail
         self._silent = False
@@ -39,7 +47,8 @@ class MicrophoneFeed:
         if self._silent:
             await asyncio.Event().wait()  # until the transport lets go of its track
         try:
-            frame = await self._even.read()
+            # Also what is not meant to leave: the room is learnt from it.
+            frame = self._echo.clean(await self._even.read())
         except Exception as exc:
             # One item of a serving loop: aiortc would end its track without a word.
             log.exception("x the microphone failed")

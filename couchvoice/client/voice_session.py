@@ -16,10 +16,14 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any
 
+from couchvoice.audio.echo import choose_policy, echo_control
+from couchvoice.audio.echo_policy import EchoPolicy
 from couchvoice.audio.frames import AudioFrame
+from couchvoice.audio.microphone import Microphone
 from couchvoice.audio.playout import PlayoutCounters
 from couchvoice.audio.sink import Sink
 from couchvoice.audio.source import Source
+from couchvoice.audio.speaker import Speaker
 from couchvoice.client.audience import Audience, Callbacks
 from couchvoice.client.client import QUICK_FINISH, Client
 from couchvoice.client.connections import Connections
@@ -41,6 +45,9 @@ class VoiceSession:
     ``on_audio(frame)`` for each received AudioFrame (int16 mono, 48 kHz, 20 ms), ``on_error(CouchvoiceError)``,
     ``on_connection_change(status)``. An exception in one of them is logged and the talk goes on.
     ``speak_text`` speaks the answers that come in writing; without it they are only shown.
+    ``echo`` keeps the assistant from hearing itself; auto protects between a Microphone and a Speaker, and nothing
+    else. ``noise_suppression`` silences what is not close to the microphone. ``connect`` raises ConfigError for "aec"
+    where the livekit package is missing.
     """
 
     def __init__(
@@ -53,6 +60,8 @@ class VoiceSession:
         finalize: bool = True,
         auto_connect: bool = True,
         speak_text: Speak | None = None,
+        echo: EchoPolicy = EchoPolicy.AUTO,
+        noise_suppression: bool = False,
         on_transcript: Callable[[str, bool], None] | None = None,
         on_audio: Callable[[AudioFrame], None] | None = None,
         on_error: Callable[[CouchvoiceError], None] | None = None,
@@ -71,6 +80,9 @@ class VoiceSession:
         self._request = request or SessionRequest(thread_id=f"thread_{secrets.token_hex(8)}")
         self._source = source
         self._sink = sink
+        between_cards = isinstance(source, Microphone) and isinstance(sink, Speaker)
+        self.echo = choose_policy(EchoPolicy(echo), between_cards=between_cards)  # never AUTO
+        self._noise_suppression = noise_suppression
         self._finalize = finalize
         self._auto_connect = auto_connect
         self._speak_text = speak_text
@@ -330,6 +342,7 @@ class VoiceSession:
             overhear=self._overhear,
             finalize=self._finalize,
             speak_text=self._speak_text,
+            echo=echo_control(self.echo, noise_suppression=self._noise_suppression),
         )
 
     async def _live(self, client: Client) -> None:

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from couchvoice.audio import canceller, echo
-from couchvoice.audio.echo import EchoControl, EchoPolicy, choose_policy, echo_control
+from couchvoice.audio.echo import EchoControl, choose_policy, echo_control
+from couchvoice.audio.echo_policy import EchoPolicy
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
 from couchvoice.errors import ConfigError
 from couchvoice.local.detector import SpeechDetector, SpeechStarted, SpeechStopped

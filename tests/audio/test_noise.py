@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from couchvoice.audio import echo
 from couchvoice.audio.canceller import is_installed
-from couchvoice.audio.echo import EchoPolicy, echo_control
+from couchvoice.audio.echo import echo_control
+from couchvoice.audio.echo_policy import EchoPolicy
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
 from couchvoice.audio.noise_gate import LEARNING_MS, NoiseGate
 from couchvoice.local.detector import SpeechStarted

@@ -39,7 +39,8 @@ def unknown_to(model: BaseModel) -> list[str]:
         {"vad_sensitivity": 100, "prefix_padding_ms": 10_000, "silence_duration_ms": 0, "idle_timeout_ms": 30_000},
         {"create_response": False, "interrupt_response": False, "speed": 0.25},
         {"turn_detection": "semantic_vad", "eagerness": "low", "speed": 1.5},
-        {"turn_detection": "none"},
+        {"turn_detection": "none", "noise_reduction": "far_field"},
+        {"noise_reduction": "none"},
         {"transcription_model": "none", "language": "de"},
         {"model": "gpt-realtime", "voice": "ash", "speed": 1.25, "language": "de-CH"},
     ],
@@ -115,3 +116,21 @@ async def test_without_a_language_nothing_is_said_of_one(
     config = await config_of(tmp_path / "state", {"language": setting}, language=request_language)
     assert config["audio"]["input"]["transcription"] == {"model": "gpt-transcribe"}
     assert "# Language" not in config["instructions"]
+
+
+@pytest.mark.row("B7")
+@pytest.mark.parametrize(
+    ("setting", "asked"),
+    [
+        ("near_field", {"noise_reduction": {"type": "near_field"}}),
+        ("far_field", {"noise_reduction": {"type": "far_field"}}),
+        ("none", {"noise_reduction": None}),
+        (None, {}),
+    ],
+)
+async def test_noise_reduction_is_asked_of_the_provider_as_it_is_set(
+    tmp_path: Path, setting: str | None, asked: dict[str, Any]
+) -> None:
+    config = await config_of(tmp_path / "state", {"noise_reduction": setting})
+    audio_input = config["audio"]["input"]
+    assert {name: value for name, value in audio_input.items() if name == "noise_reduction"} == asked

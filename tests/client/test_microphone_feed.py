@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from couchvoice.audio.echo import Unprotected
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame
 from couchvoice.audio.source import SilentSource
 from couchvoice.client.microphone_feed import MicrophoneFeed
@@ -31,7 +32,12 @@ class Shouting(SilentSource):
 
 def feed(source: SilentSource, *, meant: list[bool], failures: list[CouchvoiceError] | None = None) -> MicrophoneFeed:
     wishes = iter(meant)
-    return MicrophoneFeed(source, is_meant=lambda: next(wishes), fail=(failures if failures is not None else []).append)
+    return MicrophoneFeed(
+        source,
+        echo=Unprotected(),
+        is_meant=lambda: next(wishes),
+        fail=(failures if failures is not None else []).append,
+    )
 
 
 @pytest.mark.row("B5", "B15")
