@@ -61,6 +61,11 @@ def _language(code: str) -> str:
     return code
 
 
+Language = Annotated[str, AfterValidator(_language)]
+Sensitivity = Annotated[int, Field(ge=0, le=100)]
+SilenceMs = Annotated[int, Field(ge=200, le=800)]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -88,9 +93,9 @@ class SessionRequest(_Request):
     user_id: Name | None = None
     memory_mode: MemoryMode = "incognito"
     assistant_voice: str | None = None
-    language: Annotated[str, AfterValidator(_language)] | None = None
-    vad_sensitivity: Annotated[int, Field(ge=0, le=100)] | None = None
-    silence_duration_ms: Annotated[int, Field(ge=200, le=800)] | None = None
+    language: Language | None = None
+    vad_sensitivity: Sensitivity | None = None
+    silence_duration_ms: SilenceMs | None = None
     save_transcript: bool | None = None  # false: of this session's turns only metadata is kept
 
 

@@ -16,6 +16,7 @@ from couchvoice.backend.background import Backgrounds
 from couchvoice.backend.body_limit import BodyLimit
 from couchvoice.backend.figures import Figures
 from couchvoice.backend.finalizer import Finalizer
+from couchvoice.backend.gateway import Gateway
 from couchvoice.backend.guard import HEALTH_PATH, READY_PATH, Door
 from couchvoice.backend.guards import Guards
 from couchvoice.backend.memory_context import MemorySource, NoMemory
@@ -29,6 +30,7 @@ from couchvoice.backend.sessions import LiveSessions
 from couchvoice.backend.store import Store
 from couchvoice.backend.thread_routes import ThreadEndpoints
 from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry
+from couchvoice.backend.voice_assist import VoiceAssistEndpoint
 from couchvoice.settings import SessionSettings
 from couchvoice.web_guards import web_guards
 
@@ -115,6 +117,16 @@ def create_app(
     app.include_router(voice.router)
     operators = AdminEndpoints(sessions=sessions, figures=figures, store=store, is_open=guards.admin is not None)
     app.include_router(operators.router)
+    app.include_router(VoiceAssistEndpoint(opener=opener, provider=provider).router)
+    gateway = Gateway(
+        provider=provider,
+        endpoints=endpoints,
+        settings=session,
+        limits=guards.limits,
+        figures=figures,
+        enabled=enabled,
+    )
+    app.include_router(gateway.router)
     app.include_router(ThreadEndpoints(store=store, finalizer=finalizer).router)
     return app
 

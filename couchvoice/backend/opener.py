@@ -97,11 +97,7 @@ class SessionOpener:
     def require_enabled(self) -> None:
         """Raises Refused (503)."""
         if not self._enabled:
-            raise Refused(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                UNAVAILABLE,
-                "realtime voice is switched off: see COUCHVOICE_REALTIME_ENABLED",
-            )
+            raise switched_off()
 
     def _briefing(self, request: SessionRequest, user_id: str | None) -> Briefing:
         return Briefing(
@@ -111,6 +107,12 @@ class SessionOpener:
             language=chosen_language(request.language, self._settings.language),
             save_transcript=request.save_transcript is not False,
         )
+
+
+def switched_off() -> Refused:
+    return Refused(
+        HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE, "realtime voice is switched off: see COUCHVOICE_REALTIME_ENABLED"
+    )
 
 
 @contextmanager

@@ -5,11 +5,11 @@ Not the instructions' wording, not the tools themselves. Law: it is complete; th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from couchvoice.backend.language import primary_code
+from couchvoice.backend.language import chosen_language, primary_code
 from couchvoice.backend.refusals import Refused
 from couchvoice.backend.turn_detection import turn_detection
 from couchvoice.contract import VOICES, SessionRequest
@@ -48,6 +48,35 @@ def session_config(
         },
         "tool_choice": "auto",
         **mode,
+    }
+
+
+def bare_config(
+    settings: SessionSettings,
+    *,
+    model: str | None = None,
+    voice: str | None = None,
+    modalities: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """A session without instructions and tools. Refused with 422 for a voice or modalities that nobody has."""
+    if modalities is not None and not set(modalities) <= {"audio", "text"}:
+        raise Refused(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "unsupported_modalities",
+            "modalities may hold audio and text, nothing else",
+        )
+    return {
+        "type": "realtime",
+        "model": model or settings.model,
+        # GA takes one of them; where the beta had both, sound came with its text, as it does now with audio alone.
+        "output_modalities": ["text"] if modalities is not None and "audio" not in modalities else ["audio"],
+        "audio": {
+            "input": {
+                "transcription": _transcription(settings, chosen_language(None, settings.language)),
+                "turn_detection": turn_detection(settings),
+            },
+            "output": {"voice": settings.voice if voice is None else supported_voice(voice), **_speed(settings)},
+        },
     }
 
 
