@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from couchvoice.contract import SessionRequest
     from couchvoice.core.notices import (
         AssistantTranscript,
+        DeviceChanged,
         Interrupted,
         MuteChanged,
         Problem,
@@ -37,6 +38,7 @@ __all__ = [
     "AssistantTranscript",
     "AudioFrame",
     "CouchvoiceError",
+    "DeviceChanged",
     "Endpoints",
     "Interrupted",
     "Microphone",

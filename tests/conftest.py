@@ -7,10 +7,14 @@ import inspect
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.leftovers import Leftovers
+
+if TYPE_CHECKING:
+    from tests.audio.fake_cards import FakeCards
 
 _FOREIGN = ("COUCHVOICE_", "OPENAI_", "AZURE_", "REALTIME_")
 _KEPT = "COUCHVOICE_REQUIRE"
@@ -24,6 +28,14 @@ def settings_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("COUCHVOICE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("COUCHVOICE_CONFIG", os.devnull)
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeCards]:
+    """Sound cards of a fake sound system: ``install(FakeCard("headset", inputs=1), …)``."""
+    from tests.audio.fake_cards import installer  # numpy and av, which most tests need not load
+
+    return installer(monkeypatch)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -66,8 +66,10 @@ def talk(
     realtime_url: Annotated[
         str | None, typer.Option(help="Base URL of the provider, such as http://127.0.0.1:8766/v1.")
     ] = None,
-    input: Annotated[str | None, typer.Option(help="Microphone (name, part of it, or index), or FILE.wav.")] = None,
-    output: Annotated[str | None, typer.Option(help="Loudspeaker, FILE.wav, or none.")] = None,
+    input: Annotated[
+        str | None, typer.Option(help="Microphone (name, part of it, index, or default), or FILE.wav.")
+    ] = None,
+    output: Annotated[str | None, typer.Option(help="Loudspeaker (as --input), FILE.wav, or none.")] = None,
     thread: Annotated[str | None, typer.Option(help="Thread to go on with. Default: a new one.")] = None,
     user: Annotated[str | None, typer.Option(help="User id for the backend.")] = None,
     memory: Annotated[Memory, typer.Option(help="Whether the backend keeps the turns.")] = Memory.incognito,
@@ -94,6 +96,8 @@ def talk(
     noise_suppression: Annotated[
         bool, typer.Option("--noise-suppression", help="Silence whatever is not a voice close to the microphone.")
     ] = False,
+    volume: Annotated[float, typer.Option(min=0, max=200, help="Of the loudspeaker, in percent, 0 to 200.")] = 100,
+    no_meter: Annotated[bool, typer.Option("--no-meter", help="No level meter in the moving view.")] = False,
     no_finalize: Annotated[
         bool, typer.Option("--no-finalize", help="Leave the thread open: no /end after the talk.")
     ] = False,
@@ -130,6 +134,8 @@ def talk(
         text=text,
         speak_text=speak_text,
         finalize=not no_finalize,
+        volume=volume,
+        meter=not no_meter,
     )
     try:
         with asyncio.Runner() as runner:
@@ -144,16 +150,16 @@ def talk(
 
 
 @app.command()
-def devices() -> None:
-    """List the sound devices; * marks the defaults."""
-    from couchvoice.apps.screen import clean
-    from couchvoice.audio.devices import list_devices
+def devices(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per line, for each device.")] = False,
+) -> None:
+    """List the sound devices; * marks the system's defaults, and it is said which ones "talk" remembers."""
+    settings = settings_from()
+    from couchvoice.apps.device_list import device_lines
 
     try:
-        for device in list_devices():
-            default = "*" if device.is_default_input or device.is_default_output else " "
-            channels = f"{device.input_channels} in, {device.output_channels} out"
-            typer.echo(f"{default} {device.index:>3}  {clean(device.name)}  ({channels}, {device.default_rate} Hz)")
+        for line in device_lines(settings.state_dir, as_json=json):
+            typer.echo(line)
     except CouchvoiceError as exc:
         fail(exc)
 

@@ -13,6 +13,7 @@ from couchvoice.apps.screen import clean
 from couchvoice.apps.tally import Summary
 from couchvoice.core.notices import (
     AssistantTranscript,
+    DeviceChanged,
     Interrupted,
     MuteChanged,
     Notice,
@@ -68,6 +69,8 @@ def _line(notice: Notice) -> dict[str, Any] | None:
             }
         case MuteChanged(muted):
             return {"type": "mute", "muted": muted}
+        case DeviceChanged(kind, status, name):
+            return {"type": "device", "kind": kind, "status": status, "name": name}
         case UsageChanged():
             return None  # the sum stands in the summary
 

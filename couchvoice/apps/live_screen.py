@@ -6,6 +6,7 @@ told, ten times a second; no key and no notice is waited for here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -13,11 +14,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from couchvoice.apps.device_words import sentence_of_device
 from couchvoice.apps.plain_screen import sentence_of
 from couchvoice.apps.screen import clean, sentence_of_problem
 from couchvoice.apps.tally import Summary
+from couchvoice.audio.meter import Levels
 from couchvoice.core.notices import (
     AssistantTranscript,
+    DeviceChanged,
     Interrupted,
     MuteChanged,
     Notice,
@@ -31,6 +35,9 @@ from couchvoice.core.state import SessionState
 from couchvoice.errors import CouchvoiceError
 
 FRAMES_PER_SECOND = 10
+
+_BAR_CELLS = 12
+_BAR_FLOOR_DB = -60.0  # dBFS; a quiet room
 
 _NAME_WIDTH = len("assistant")
 
@@ -56,6 +63,7 @@ class LiveScreen:
     def __init__(self, console: Console | None = None) -> None:
         self.typed = ""  # what stands in the input line
         self.hears = True  # there is a microphone
+        self.levels: Callable[[], Levels] | None = None  # asked for each drawing; None: no meter
         self._console = console or Console(highlight=False)
         self._state = SessionState.IDLE
         self._muted = False
@@ -93,6 +101,8 @@ class LiveScreen:
                 self._console.print(Text("  ✋ interrupted", style="dim"))
             case MuteChanged(muted):
                 self._muted = muted
+            case DeviceChanged():
+                self._console.print(Text(f"  ! {clean(sentence_of_device(notice))}", style="yellow"))
             case Problem():
                 self._console.print(Text(f"  ! {clean(sentence_of_problem(notice))}", style="yellow"))
             case TurnRecorded(turn, _, False):
@@ -123,9 +133,18 @@ class LiveScreen:
         elif self._state is SessionState.LISTENING:
             said += f": {_INVITATIONS[self.hears]}"
         lines: list[RenderableType] = [*self._drafts.values(), Text(f"{sign} {said}", style=style)]
+        if self.levels is not None:
+            levels = self.levels()
+            meter = f"  in {_bar(levels.input)}  out {_bar(levels.output)}"
+            lines.append(Text(meter, style="dim", no_wrap=True))
         if self.typed:
             lines.append(Text(f"> {clean(self.typed)}"))
         return Group(*lines)
+
+
+def _bar(level: float) -> str:
+    filled = round(_BAR_CELLS * min(1.0, max(0.0, 1 - level / _BAR_FLOOR_DB)))
+    return "▮" * filled + "▯" * (_BAR_CELLS - filled)
 
 
 def _line(who: str, words: str, style: str) -> Table:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 
+from couchvoice.apps.device_words import sentence_of_device
 from couchvoice.apps.screen import clean, sentence_of_problem
 from couchvoice.apps.tally import Summary
 from couchvoice.core.notices import (
     AssistantTranscript,
+    DeviceChanged,
     Interrupted,
     MuteChanged,
     Notice,
@@ -48,6 +50,8 @@ class PlainScreen:
                 _say("interrupted")
             case MuteChanged(muted):
                 _say("muted" if muted else "not muted any more")
+            case DeviceChanged():
+                self.show_hint(sentence_of_device(notice))
             case Problem():
                 print(clean(f"problem: {sentence_of_problem(notice)}"), file=sys.stderr, flush=True)
             case TurnRecorded(turn, _, False):

@@ -13,9 +13,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from couchvoice.apps.chosen_device import chosen_device
+from couchvoice.apps.remembered_devices import RememberedDevices
 from couchvoice.apps.screen import Screen
 from couchvoice.apps.talk_options import TalkOptions
-from couchvoice.audio.devices import find_input, find_output
 from couchvoice.audio.echo_policy import EchoPolicy
 from couchvoice.audio.microphone import Microphone
 from couchvoice.audio.sink import NullSink, Sink
@@ -53,16 +54,15 @@ def wav_of(options: TalkOptions, stack: contextlib.ExitStack | contextlib.AsyncE
     return path if path.suffix.lower() == _WAV_SUFFIX or os.path.exists(path) else None
 
 
-def source_of(options: TalkOptions, wav: Path | None) -> Source:
+def source_of(options: TalkOptions, wav: Path | None, screen: Screen, remembered: RememberedDevices) -> Source:
     if wav is not None:
         return WavSource(wav)
     if options.is_typed:
         return SilentSource()
-    find_input(options.input)
-    return Microphone(options.input)
+    return Microphone(chosen_device("input", options.input, screen, remembered))
 
 
-def sink_of(options: TalkOptions, wav: Path | None, screen: Screen) -> Sink:
+def sink_of(options: TalkOptions, wav: Path | None, screen: Screen, remembered: RememberedDevices) -> Sink:
     if options.output == _NO_OUTPUT or options.is_silent:
         return NullSink()
     if options.output is not None and Path(options.output).suffix.lower() == _WAV_SUFFIX:
@@ -70,17 +70,20 @@ def sink_of(options: TalkOptions, wav: Path | None, screen: Screen) -> Sink:
             raise ConfigError(f"{wav} is the input: choose another file for --output")
         return WavSink(options.output)
     try:
-        find_output(options.output)
+        chosen = chosen_device("output", options.output, screen, remembered)
     except AudioDeviceError as exc:
         # Not before: a device's name may hold a slash or a dot.
         if options.output is not None and _is_path(options.output):
             raise ConfigError(f"--output {options.output}: only .wav files are written") from exc
-        # A WAV talk needs no loudspeaker; who named one, or speaks, does.
-        if options.output is not None or wav is None:
+        # A WAV talk needs no loudspeaker. Who speaks gets the answers in writing until there is one, but a name that is
+        # nobody's is a mistake, and without PortAudio none will come.
+        if options.output is None and wav is not None:
+            screen.show_hint(f"no sound will be heard ({exc}); --output FILE.wav keeps it")
+            return NullSink()
+        if not exc.retryable:
             raise
-        screen.show_hint(f"no sound will be heard ({exc}); --output FILE.wav keeps it")
-        return NullSink()
-    return Speaker(options.output)
+        chosen = None
+    return Speaker(chosen, volume=options.volume)
 
 
 def hint_of_echo(asked: EchoPolicy, taken: EchoPolicy) -> str | None:

@@ -19,11 +19,13 @@ from couchvoice.apps import exit_status
 from couchvoice.apps.keyboard import LineEditor, is_readable, keys_of_terminal, read_lines
 from couchvoice.apps.leave import Leave
 from couchvoice.apps.live_screen import LiveScreen
+from couchvoice.apps.remembered_devices import RememberedDevices
 from couchvoice.apps.screen import Screen
 from couchvoice.apps.sound import hint_of_echo, hint_of_noise, sink_of, source_of, wav_of
 from couchvoice.apps.talk_options import TalkOptions, echo_policy_of, request_of, require_listener
 from couchvoice.apps.tally import ANSWER_MISSING, Summary, Tally
 from couchvoice.apps.typed_lines import TypedLines
+from couchvoice.audio.meter import Levels
 from couchvoice.client.endpoints import Endpoints
 from couchvoice.client.own_voice import Speak
 from couchvoice.client.voice_session import VoiceSession
@@ -58,7 +60,8 @@ async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
             if isinstance(screen, LiveScreen):
                 screen.hears = not options.is_typed
             screen.show_hint(_INCOGNITO if options.memory == "incognito" else _PERSISTENT)
-            source, sink = source_of(options, wav), sink_of(options, wav, screen)
+            remembered = RememberedDevices(settings.state_dir)
+            source, sink = source_of(options, wav, screen, remembered), sink_of(options, wav, screen, remembered)
             endpoints = await stack.enter_async_context(_endpoints(settings, wav, screen))
             leave.session = VoiceSession(
                 endpoints,
@@ -72,6 +75,8 @@ async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
             )
             if hint := hint_of_echo(echo, leave.session.echo):
                 screen.show_hint(hint)
+            if isinstance(screen, LiveScreen) and options.meter:
+                screen.levels = functools.partial(_levels, leave.session)
             await _hold(leave, leave.session, screen, tally, options, wav, suppressed=settings.noise_suppression)
     except CouchvoiceError as exc:
         error = exc
@@ -93,6 +98,10 @@ async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
     with leave.when_nobody_reads():
         screen.show_summary(_summary(session, settings, tally, status))
     return leave.status or status
+
+
+def _levels(session: VoiceSession) -> Levels:
+    return session.levels
 
 
 async def _hold(

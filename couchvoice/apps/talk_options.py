@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass
 
 from couchvoice.audio.echo_policy import EchoPolicy
+from couchvoice.audio.volume import FULL_VOLUME
 from couchvoice.contract import VOICES, MemoryMode, SessionRequest, is_language
 from couchvoice.core.session_update import speed_of
 from couchvoice.errors import ConfigError
@@ -31,6 +32,8 @@ class TalkOptions:
     text: bool = False
     speak_text: bool = False
     finalize: bool = True
+    volume: float = FULL_VOLUME  # percent
+    meter: bool = True
 
     @property
     def is_typed(self) -> bool:

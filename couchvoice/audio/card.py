@@ -70,7 +70,7 @@ class CardState(enum.Enum):
 class Card:
     """``selector`` as for find_input. ``callback_for(rate)``, in PortAudio's thread, makes the callback of a stream.
 
-    ``hand_over(True)`` is called on the loop before a stream is opened, ``hand_over(False)`` when none runs.
+    ``on_closed`` is called on the loop when no stream runs any more, though nobody asked for it.
     Its task lives from ``open``, or ``keep``, to ``close``, which awaits it.
     """
 
@@ -81,13 +81,13 @@ class Card:
         *,
         callback_for: Callable[[int], Callback],
         tell: Callable[[DeviceReport], None],
-        hand_over: Callable[[bool], None] = lambda _: None,
+        on_closed: Callable[[], None] = lambda: None,
     ) -> None:
         self._kind = kind
         self._selector = selector
         self._callback_for = callback_for
         self._tell = tell
-        self._hand_over = hand_over
+        self._on_closed = on_closed
         self._wanted = selector  # the device's full name, once it is known; None: the system's default
         self._state = CardState.LOST
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -154,8 +154,8 @@ class Card:
 
     async def _lose(self) -> None:
         await portaudio.call_soon(self._close_stream)
+        self._on_closed()
         self._change(CardState.LOST, "lost", self._wanted or self._name)
-        self._hand_over(False)
 
     async def _find_again(self) -> None:
         found = await look(self._kind, self._wanted)
@@ -171,7 +171,7 @@ class Card:
 
     async def _reopen(self, name: str, state: CardState, status: Status) -> None:
         await portaudio.call_soon(self._close_stream)
-        self._hand_over(True)
+        self._on_closed()
         try:
             await portaudio.call_soon(lambda: self._open_again(name))
         except AudioDeviceError as exc:
@@ -179,7 +179,6 @@ class Card:
             log.debug("x %s", exc)
             self._patience = min(2 * self._patience, LONGEST_PATIENCE)
             self._state = CardState.LOST
-            self._hand_over(False)
         else:
             self._patience = CHECK_EVERY
             self._gone.clear()

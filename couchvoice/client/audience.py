@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from couchvoice.audio.frames import AudioFrame
 from couchvoice.core.notices import AssistantTranscript, Notice, Problem, StateChanged, UserTranscript
 from couchvoice.core.state import SessionState
-from couchvoice.errors import CouchvoiceError
+from couchvoice.errors import CouchvoiceError, MicrophoneDenied
 
 log = logging.getLogger("couchvoice.client.audience")
 
@@ -79,7 +79,10 @@ class Audience:
         """The talk could not begin, or broke."""
         # A talk that did not come about leaves things as they were: disconnected.
         broken = "expired" if failure.code == "session_expired" else "error"
-        self._change_status(broken if was_open else _DISCONNECTED)
+        if isinstance(failure, MicrophoneDenied):
+            self._change_status(failure.code)
+        else:
+            self._change_status(broken if was_open else _DISCONNECTED)
         self._call(self._callbacks.on_error, failure)
 
     def leave(self) -> None:

@@ -26,8 +26,10 @@ from numpy.typing import NDArray
 
 from couchvoice.audio.echo import EchoControl, Unprotected
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
+from couchvoice.audio.meter import LevelMeter
 from couchvoice.audio.packet_buffer import MediaPacket
 from couchvoice.audio.playout import PlayoutBuffer
+from couchvoice.audio.report import DeviceReport, Reporting
 from couchvoice.audio.sink import Sink
 from couchvoice.audio.source import Source
 from couchvoice.client.backend import Backend
@@ -50,7 +52,7 @@ from couchvoice.core.effects import (
     SpeakText,
     UpdateAnswered,
 )
-from couchvoice.core.notices import Interrupted, Notice, Problem, StateChanged
+from couchvoice.core.notices import DeviceChanged, Interrupted, Notice, Problem, StateChanged
 from couchvoice.core.server_events import ErrorDetail, ErrorReported, ServerEvent, parse_server_event
 from couchvoice.core.session import Session
 from couchvoice.core.state import TALK, SessionState
@@ -92,11 +94,13 @@ class Client:
         echo = echo or Unprotected()
         self.session = Session(key, speaks_text=speak_text is not None)
         watched = overhear is not None or speak_text is not None
+        self.input_meter, self.output_meter = LevelMeter(), LevelMeter()
         self.playout = PlayoutBuffer(
             on_activity=self._playback_changed_in_thread,
             on_played=echo.played,
             on_received=self._received_in_thread if watched else None,
             on_silenced=self._silenced_in_thread,
+            on_played=self.output_meter.add,
         )
         self.reply: SessionReply | None = None
         self.end_reply: EndReply | None = None
@@ -113,6 +117,9 @@ class Client:
         if speak_text is not None:
             self._own_voice = OwnVoice(speak_text, self.playout, tell=self._receive, observe=self._observe)
         self._sink = sink
+        for device in (source, sink):
+            if isinstance(device, Reporting):
+                device.report_to(self._device_changed)
         self._open_transport = open_transport
         self._observer = observe
         self._overhear = overhear
@@ -157,7 +164,9 @@ class Client:
 
     async def read_frame(self) -> AudioFrame:
         """The microphone, for the transport."""
-        return await self._microphone.read()
+        frame = await self._microphone.read()
+        self.input_meter.add(frame.samples)
+        return frame
 
     def hear(self, frame: AudioFrame) -> None:
         """The provider's sound, from a transport that brings frames."""
@@ -342,6 +351,9 @@ class Client:
             if notice.state in _READY:
                 self.ready.set()
         self._observer(notice)
+
+    def _device_changed(self, report: DeviceReport) -> None:
+        self._observe(DeviceChanged(report.kind, report.status, report.name, report.detail))
 
     def _fail(self, failure: CouchvoiceError) -> None:
         self.failure = self.failure or failure

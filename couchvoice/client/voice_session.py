@@ -19,6 +19,7 @@ from typing import Any
 from couchvoice.audio.echo import choose_policy, echo_control
 from couchvoice.audio.echo_policy import EchoPolicy
 from couchvoice.audio.frames import AudioFrame
+from couchvoice.audio.meter import SILENCE_DB, Levels
 from couchvoice.audio.microphone import Microphone
 from couchvoice.audio.playout import PlayoutCounters
 from couchvoice.audio.sink import Sink
@@ -261,7 +262,7 @@ class VoiceSession:
 
     @property
     def status(self) -> str:
-        """disconnected, connecting, connected; after a talk that broke: error or expired."""
+        """disconnected, connecting, connected; after a talk that broke: error or expired; mic_permission_denied."""
         return self._audience.status
 
     @property
@@ -319,6 +320,13 @@ class VoiceSession:
     @property
     def connect_ms(self) -> float | None:
         return self._client.connect_ms if self._client else None
+
+    @property
+    def levels(self) -> Levels:
+        """How loud this moment is, in dBFS: what leaves for the provider, what is played. For a meter."""
+        if self._client is None:
+            return Levels(SILENCE_DB, SILENCE_DB)
+        return Levels(self._client.input_meter.level(), self._client.output_meter.level())
 
     @property
     def usage(self) -> Usage:

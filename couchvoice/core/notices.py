@@ -86,6 +86,20 @@ class MuteChanged:
     muted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceChanged:
+    """A sound device came, went, or tells something; the talk goes on. ``kind`` is input or output.
+
+    ``status``: ``missing`` at the beginning and looked for; ``lost``; ``replaced`` by the one that is named;
+    ``restored``; ``silent``: a microphone that gives nothing but zeros. ``detail``: why, for people.
+    """
+
+    kind: str
+    status: str
+    name: str | None
+    detail: str = ""
+
+
 Notice = (
     StateChanged
     | UserTranscript
@@ -96,4 +110,5 @@ Notice = (
     | TurnRecorded
     | UsageChanged
     | MuteChanged
+    | DeviceChanged
 )

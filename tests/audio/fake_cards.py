@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from couchvoice.audio import card, portaudio
 from couchvoice.audio.frames import SAMPLE_RATE
 from couchvoice.audio.look import Found
 from couchvoice.audio.portaudio import Kind
@@ -91,8 +95,8 @@ class FakeCard:
 
 
 class FakeStream:
-    def __init__(self, card: FakeCard, kind: Kind, *, samplerate, channels, blocksize, callback, finished_callback):
-        self.card = card
+    def __init__(self, of: FakeCard, kind: Kind, *, samplerate, channels, blocksize, callback, finished_callback):
+        self.card = of
         self.kind = kind
         self.rate = samplerate
         self.blocksize = blocksize
@@ -217,3 +221,29 @@ class FakeCards:
 
     def _first(self, kind: Kind) -> int:
         return next((index for index, card in enumerate(self._listed) if card.channels(kind)), -1)
+
+
+class _Inline(Executor):
+    """In place of PortAudio's thread: the clock that jumps knows of no other thread."""
+
+    def submit(self, work, /, *arguments, **options) -> Future:
+        done: Future = Future()
+        try:
+            done.set_result(work(*arguments, **options))
+        except Exception as exc:
+            done.set_exception(exc)
+        return done
+
+
+def installer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeCards]:
+    """What the fixture ``install`` is: call it to put these cards into the machine, in place of those before."""
+    monkeypatch.setattr(portaudio, "_thread", _Inline())
+    monkeypatch.setattr(portaudio, "_holders", [])
+
+    def install(*cards: FakeCard) -> FakeCards:
+        fake = FakeCards(*cards)
+        monkeypatch.setitem(sys.modules, "sounddevice", fake)
+        monkeypatch.setattr(card, "look", fake.look)
+        return fake
+
+    return install

@@ -33,6 +33,25 @@ ctl.!default { type pulse }
 """
 
 
+# The microphone and the loudspeaker in a daemon each: PulseAudio moves the streams of what is unplugged to whatever
+# else it has, as long as there is something.
+_HOT_ALSA = """</usr/share/alsa/alsa.conf>
+pcm.couch_speaker { type pulse device "spk" }
+pcm.couch_mic     { type pulse server "unix:MICROPHONE" device "mic" }
+pcm.!default { type pulse }
+ctl.!default { type pulse }
+"""
+_HOT_DEVICES = (
+    ("micfeed", "module-remap-source source_name=mic master=micfeed.monitor"),
+    ("below", "module-remap-sink sink_name=spk master=below"),
+)
+_SPEAKER = ("module-null-sink sink_name=spk rate=48000 channels=2",)
+_MICROPHONE = (
+    "module-null-sink sink_name=micfeed rate=48000 channels=1",
+    "module-remap-source source_name=mic master=micfeed.monitor",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SoundSystem:
     """``environment`` makes a process hear and speak here."""
@@ -62,23 +81,79 @@ def start_probe(name: str, *arguments: str, environment: dict[str, str]) -> subp
     )
 
 
-@contextmanager
-def sound_system() -> Iterator[SoundSystem]:
-    """Devices: couch_mic hears what is played to couch_micfeed; couch_loop hears what couch_speaker plays."""
+def require_parts() -> None:
     require(find_library("portaudio"), "PortAudio (libportaudio2)")
     for program in ("pulseaudio", "pactl", "parec", "paplay"):
         require(shutil.which(program), f"{program} (pulseaudio, pulseaudio-utils)")
     plugin = any(Path("/usr").glob("lib*/**/alsa-lib/libasound_module_pcm_pulse.so"))
     require(plugin, "ALSA's way to PulseAudio (libasound2-plugins)")
+
+
+@contextmanager
+def sound_system() -> Iterator[SoundSystem]:
+    """Devices: couch_mic hears what is played to couch_micfeed; couch_loop hears what couch_speaker plays."""
+    require_parts()
     with ExitStack() as stack:
         # Not pytest's tmp_path: a socket's path has 108 bytes at most.
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="couch-")))
         environment = _environment(home)
-        daemon = stack.enter_context(_running(_daemon_command(home), environment))
+        daemon = stack.enter_context(_running(_daemon_command(home, *_SPEAKER, *_MICROPHONE), environment))
         _await_daemon(environment)
         for sink in ("spk", "micfeed"):
             stack.enter_context(_kept_awake(sink, environment))
         yield SoundSystem(environment, daemon)
+
+
+class HotPlug:
+    """A device in a daemon of its own, to unplug and to plug in as often as wanted. The environment is the daemon's."""
+
+    def __init__(self, environment: dict[str, str], sink: str, device: str) -> None:
+        self.environment = environment
+        self._sink = sink
+        self._device = device
+        self._awake = ExitStack()
+
+    def plug_in(self) -> None:
+        self._pactl("load-module", "module-null-sink", f"sink_name={self._sink}", "rate=48000", "channels=1")
+        self._awake.enter_context(_kept_awake(self._sink, self.environment))
+        # Not before: whoever opened a sink that sleeps would stand still for two seconds.
+        self._pactl("load-module", *self._device.split())
+
+    def unplug(self) -> None:
+        self._pactl("unload-module", "module-null-sink")  # takes what hangs on it along
+        self._awake.close()
+
+    def close(self) -> None:
+        self._awake.close()
+
+    def _pactl(self, *command: str) -> None:
+        subprocess.run(
+            ["pactl", *command], env=self.environment, check=True, timeout=START_TIMEOUT, capture_output=True
+        )
+
+
+@contextmanager
+def hot_plugs() -> Iterator[tuple[HotPlug, HotPlug]]:
+    """couch_mic, which hears what is played to ``micfeed`` of its daemon, and couch_speaker. Both are plugged in.
+
+    A program that uses them runs in the speaker's environment.
+    """
+    require_parts()
+    with ExitStack() as stack:
+        plugs = []
+        for sink, device in _HOT_DEVICES:
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="couch-")))
+            environment = _environment(home)
+            stack.enter_context(_running(_daemon_command(home), environment))
+            _await_daemon(environment, "pactl info")
+            plug = HotPlug(environment, sink, device)
+            plug.plug_in()
+            stack.callback(plug.close)
+            plugs.append(plug)
+        microphone, speaker = plugs
+        server = microphone.environment["PULSE_SERVER"].removeprefix("unix:")
+        Path(speaker.environment["ALSA_CONFIG_PATH"]).write_text(_HOT_ALSA.replace("MICROPHONE", server))
+        yield microphone, speaker
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -95,22 +170,17 @@ def _environment(home: Path) -> dict[str, str]:
     }
 
 
-def _daemon_command(home: Path) -> list[str]:
-    modules = (
-        f"module-native-protocol-unix auth-anonymous=1 socket={home / 'native'}",
-        "module-null-sink sink_name=spk rate=48000 channels=2",
-        "module-null-sink sink_name=micfeed rate=48000 channels=1",
-        "module-remap-source source_name=mic master=micfeed.monitor",
-    )
+def _daemon_command(home: Path, *devices: str) -> list[str]:
+    modules = (f"module-native-protocol-unix auth-anonymous=1 socket={home / 'native'}", *devices)
     options = (
         "-n --daemonize=no --exit-idle-time=-1 --realtime=no --high-priority=no --use-pid-file=no --log-target=stderr"
     )
     return ["pulseaudio", *options.split(), *(word for module in modules for word in ("-L", module))]
 
 
-def _await_daemon(environment: dict[str, str]) -> None:
+def _await_daemon(environment: dict[str, str], answers: str = "pactl list short sources | grep -q mic") -> None:
     """pactl waits for a socket's answer, not for the socket: ask until it is there."""
-    ask = "until pactl list short sources | grep -q mic; do sleep 0.05; done"
+    ask = f"until {answers}; do sleep 0.05; done"
     subprocess.run(["bash", "-c", ask], env=environment, check=True, timeout=START_TIMEOUT, capture_output=True)
 
 
