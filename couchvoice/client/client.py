@@ -97,10 +97,9 @@ class Client:
         self.input_meter, self.output_meter = LevelMeter(), LevelMeter()
         self.playout = PlayoutBuffer(
             on_activity=self._playback_changed_in_thread,
-            on_played=echo.played,
+            on_played=self._played_in_thread,
             on_received=self._received_in_thread if watched else None,
             on_silenced=self._silenced_in_thread,
-            on_played=self.output_meter.add,
         )
         self.reply: SessionReply | None = None
         self.end_reply: EndReply | None = None
@@ -117,6 +116,7 @@ class Client:
         if speak_text is not None:
             self._own_voice = OwnVoice(speak_text, self.playout, tell=self._receive, observe=self._observe)
         self._sink = sink
+        self._echo = echo
         for device in (source, sink):
             if isinstance(device, Reporting):
                 device.report_to(self._device_changed)
@@ -379,6 +379,10 @@ class Client:
 
     def _playback_changed(self, audible: bool) -> None:
         self._perform(self.session.playback_changed(self._now(), audible=audible))
+
+    def _played_in_thread(self, block: NDArray[np.int16]) -> None:
+        self._echo.played(block)
+        self.output_meter.add(block)
 
     def _silenced_in_thread(self, audible: int) -> None:
         at = self._now() + audible / SAMPLE_RATE

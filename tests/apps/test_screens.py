@@ -17,8 +17,10 @@ from couchvoice.apps.plain_screen import PlainScreen
 from couchvoice.apps.screen import Screen, clean
 from couchvoice.apps.screens import screen_for
 from couchvoice.apps.tally import Tally
+from couchvoice.audio.meter import SILENCE_DB, Levels
 from couchvoice.core.notices import (
     AssistantTranscript,
+    DeviceChanged,
     MuteChanged,
     Notice,
     Problem,
@@ -316,3 +318,31 @@ def test_the_view_asks_to_speak_only_where_somebody_hears(hears: bool):
         screen.show(StateChanged(SessionState.LISTENING))
     assert ("speak" in written.getvalue()) is hears
     assert "type and press Enter" in written.getvalue()
+
+
+@pytest.mark.row("B10")
+def test_a_meter_is_drawn_from_the_levels_of_the_moment_and_only_if_it_is_wanted():
+    screen, _ = new_live_screen()
+    assert "out" not in drawn(screen)
+    screen.levels = lambda: Levels(input=-30.0, output=SILENCE_DB)
+    assert f"in {'▮' * 6}{'▯' * 6} out {'▯' * 12}" in drawn(screen)
+    screen.levels = lambda: Levels(input=0.0, output=-1.0)
+    assert f"in {'▮' * 12} out {'▮' * 12}" in drawn(screen)
+
+
+@pytest.mark.row("B8", "M6")
+def test_every_screen_tells_of_a_device_that_goes(capsys: pytest.CaptureFixture[str]):
+    gone = DeviceChanged("output", "lost", "Jabra")
+    view, written = new_live_screen()
+    with view:
+        view.show(gone)
+    assert 'the loudspeaker "Jabra" is gone' in _DRAWING.sub("", written.getvalue())
+    PlainScreen().show(gone)
+    assert 'the loudspeaker "Jabra" is gone' in capsys.readouterr().err
+    JsonScreen().show(gone)
+    assert json.loads(capsys.readouterr().out) == {
+        "type": "device",
+        "kind": "output",
+        "status": "lost",
+        "name": "Jabra",
+    }
