@@ -16,7 +16,7 @@ from couchvoice.contract import SessionReply, SessionRequest
 from couchvoice.private import Private
 from couchvoice.transports.http import HttpClient
 from couchvoice.transports.transport import Transport
-from couchvoice.transports.webrtc import WebRTCTransport
+from couchvoice.transports.webrtc import AUTHORIZATION, OPUS, WebRTCTransport
 
 
 class Connections:
@@ -42,6 +42,8 @@ class Connections:
             on_frame=client.hear,
             on_gap=client.conceal,
             ice_servers=[RTCIceServer(**server.model_dump()) for server in reply.ice_servers],
+            secret_header=reply.secret_header or AUTHORIZATION,
+            codec=reply.audio_codec or OPUS,
         )
 
     async def close(self) -> None:

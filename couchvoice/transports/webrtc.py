@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from aiortc import (
@@ -20,6 +21,7 @@ from aiortc import (
 )
 from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamTrack
+from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 
 from couchvoice.audio.frames import AudioFrame
 from couchvoice.audio.packet_buffer import MediaPacket
@@ -55,12 +57,22 @@ CLOSE_TIMEOUT = 1.0  # seconds; aiortc joins a decoder thread and waits for DTLS
 MAX_WAITING_EVENTS = 10_000  # a reader that is further behind has stopped: the connection is given up
 MAX_ANSWER = 256 * 1024  # bytes of SDP
 
+AUTHORIZATION = "Authorization"
+OPUS = "opus"
+
+# RFC 9110 §5.6.2 (token), without what steers the request itself; X-Api-Key, api-key, …
+_CREDENTIAL_HEADER = re.compile(
+    r"(?!(?:host|content|transfer|connection|te|upgrade|expect)\b)[a-z0-9-]{1,64}", re.IGNORECASE
+)
+
 _SENDING = ("sendrecv", "sendonly")
 
 
 class WebRTCTransport:
     """``read`` gives the microphone's frames. What is heard goes to ``on_packet``, and to ``on_frame`` and ``on_gap``
     (ms) where the packets themselves cannot be had, or hold no Opus. Used once.
+
+    ``secret_header`` takes the secret, as a Bearer when it is Authorization; ``codec`` is the only one that is offered.
     """
 
     def __init__(
@@ -74,6 +86,8 @@ class WebRTCTransport:
         on_frame: Callable[[AudioFrame], None],
         on_gap: Callable[[float], None],
         ice_servers: Iterable[RTCIceServer] = (),
+        secret_header: str = AUTHORIZATION,
+        codec: str = OPUS,
     ) -> None:
         self.call_id: str | None = None
         self._calls_url = calls_url
@@ -84,6 +98,8 @@ class WebRTCTransport:
         self._on_frame = on_frame
         self._on_gap = on_gap
         self._ice_servers = tuple(ice_servers)
+        self._secret_header = secret_header
+        self._codec = codec
         self._peer: RTCPeerConnection | None = None
         self._channel: RTCDataChannel | None = None
         self._track: SourceTrack | None = None
@@ -164,13 +180,21 @@ class WebRTCTransport:
         self._watch(peer)
         own_connecting(peer, self._lose)
         transceiver = peer.addTransceiver(track, direction="sendrecv")
-        opus = [c for c in RTCRtpSender.getCapabilities("audio").codecs if c.mimeType.lower() == "audio/opus"]
-        transceiver.setCodecPreferences(opus)
+        transceiver.setCodecPreferences(self._codecs())
         tap_packets(transceiver.receiver, self._on_packet)
         self._channel = self._create_channel(peer)
         prepare_to_gather(peer)
         await peer.setLocalDescription(await peer.createOffer())
         return with_inband_fec(with_one_fingerprint(peer.localDescription.sdp))
+
+    def _codecs(self) -> list[RTCRtpCodecCapability]:
+        """Raises NegotiationFailed when it is none that we have."""
+        known = RTCRtpSender.getCapabilities("audio").codecs
+        codecs = [codec for codec in known if codec.mimeType.lower() == f"audio/{self._codec.lower()}"]
+        if not codecs:
+            names = ", ".join(dict.fromkeys(codec.mimeType.partition("/")[2].lower() for codec in known))
+            raise NegotiationFailed(f'the provider takes the codec "{self._codec}" only, and here are {names}')
+        return codecs
 
     def _create_channel(self, peer: RTCPeerConnection) -> RTCDataChannel:
         channel = peer.createDataChannel(DATA_CHANNEL_LABEL)
@@ -200,7 +224,7 @@ class WebRTCTransport:
 
     async def _exchange(self, offer: str) -> str:
         """Post the offer. Raises SdpExchangeError unless a 2xx brings SDP."""
-        headers = {"Authorization": f"Bearer {self._secret.reveal()}", "Content-Type": "application/sdp"}
+        headers = {**self._credential(), "Content-Type": "application/sdp"}
         try:
             reply = await self._http.post(self._calls_url, offer.encode(), headers, within=CONNECT_TIMEOUT)
         except HttpFailure as exc:
@@ -211,6 +235,14 @@ class WebRTCTransport:
             raise SdpExchangeError(self._calls_url, None, f"the answer is no SDP ({len(reply.body)} bytes)")
         self.call_id = reply.headers.get("location", "").rpartition("/")[2] or None
         return reply.body.decode("utf-8", "replace")
+
+    def _credential(self) -> dict[str, str]:
+        """Raises NegotiationFailed for a header that carries no credentials."""
+        if self._secret_header.lower() == AUTHORIZATION.lower():
+            return {AUTHORIZATION: f"Bearer {self._secret.reveal()}"}
+        if not _CREDENTIAL_HEADER.fullmatch(self._secret_header):
+            raise NegotiationFailed("the backend names a header for the secret that carries none")
+        return {self._secret_header: self._secret.reveal()}
 
     def _opened(self) -> None:
         if self._open is not None and not self._open.done():
