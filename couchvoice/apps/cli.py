@@ -164,6 +164,22 @@ def devices(
         fail(exc)
 
 
+@app.command()
+def doctor(
+    input: Annotated[str | None, typer.Option(help="The microphone to check (name, part of it, or index).")] = None,
+    output: Annotated[str | None, typer.Option(help="The loudspeaker to check.")] = None,
+    echo: Annotated[
+        bool, typer.Option("--echo", help="Play a chirp, and say what to do about its echo (talk --echo).")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per check on stdout.")] = False,
+) -> None:
+    """Check this machine's sound. Exit status: 0 nothing failed, 3 no sound card, 1 anything else."""
+    settings_from()
+    from couchvoice.apps.doctor import doctor as examine_and_show
+
+    raise typer.Exit(asyncio.run(examine_and_show(input=input, output=output, echo=echo, json=json)))
+
+
 def main() -> None:
     try:
         app()
