@@ -37,6 +37,9 @@ SESSION_TOKEN_HEADER = "X-Couchvoice-Session"
 # A name goes into a header, a log, a database: PostgreSQL keeps no NUL.
 _NO_NUL = r"^[^\x00]*$"
 Name = Annotated[str, StringConstraints(pattern=_NO_NUL, max_length=200)]
+# The code of 503 while the backend has no provider: switched off, without a key, or not to be reached.
+UNAVAILABLE = "realtime_unavailable"
+
 ThreadId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_NO_NUL)]
 MemoryMode = Literal["incognito", "persistent"]
 Outcome = Literal["completed", "interrupted", "connection_interrupted"]

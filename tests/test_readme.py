@@ -117,6 +117,7 @@ def test_the_messages_in_the_table_of_troubles_are_those_of_the_program():
     said = [
         NO_PORTAUDIO,
         str(Unavailable("URL", None, "code", "why")),
+        str(Unavailable("URL", 503, "realtime_unavailable", "why")),
         str(SdpExchangeError("URL", 401, "why")),
         str(ConnectTimeout("open data channel", CONNECT_TIMEOUT)),
         # Their sentences are tested where they are made: tests/audio/test_devices.py, tests/apps/test_bad_input.py.

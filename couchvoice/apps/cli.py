@@ -15,6 +15,7 @@ import typer
 
 import couchvoice
 from couchvoice.apps.command import fail, settings_from
+from couchvoice.apps.config_commands import config_app
 from couchvoice.apps.serve_commands import serve_app
 from couchvoice.audio.echo_policy import EchoPolicy
 from couchvoice.errors import ConfigError, CouchvoiceError
@@ -26,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(serve_app, name="serve")
+app.add_typer(config_app, name="config")
 
 # contract.VOICES, whose import would make --help slow; a test compares them.
 _VOICES = "alloy, ash, ballad, cedar, coral, echo, marin, sage, shimmer, verse"

@@ -29,7 +29,7 @@ from couchvoice.audio.meter import Levels
 from couchvoice.client.endpoints import Endpoints
 from couchvoice.client.own_voice import Speak
 from couchvoice.client.voice_session import VoiceSession
-from couchvoice.contract import AUTO_LANGUAGE, VOICES
+from couchvoice.contract import AUTO_LANGUAGE, UNAVAILABLE, VOICES
 from couchvoice.core.notices import Notice, Problem
 from couchvoice.core.turn_detection import read_turn_detection
 from couchvoice.errors import CouchvoiceError, NotConnected, UpdateRefused
@@ -42,6 +42,7 @@ PATIENT_END = 20.0  # seconds for the debts of a talk that ended by itself
 
 _MISSING = Problem(ANSWER_MISSING, "the provider did not answer in time")
 _UNHEARD = "this backend leaves it to a button to say who speaks, and here is none: type, and press Enter"
+_OFFLINE = "a talk with this machine alone needs no provider: couchvoice talk --provider local, without --backend"
 _INCOGNITO = "incognito: the backend keeps nothing of this talk (--memory persistent lets it)"
 _PERSISTENT = "persistent: the backend keeps the turns of this talk (--memory incognito does not)"
 
@@ -90,6 +91,8 @@ async def talk(settings: Settings, options: TalkOptions, screen: Screen) -> int:
     if error is not None and not (leave.status and isinstance(error, NotConnected)):
         with leave.when_nobody_reads():
             screen.show_error(error)
+            if error.code == UNAVAILABLE:
+                screen.show_hint(_OFFLINE)
     status = leave.status or exit_status.exit_status(
         error,
         was_ready=session is not None and session.connect_ms is not None,

@@ -19,12 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from couchvoice.backend.figures import Figures
 from couchvoice.backend.guard import Caller, CurrentCaller
 from couchvoice.backend.limits import Limits
-from couchvoice.backend.opener import UNAVAILABLE, refusing_failures, switched_off
+from couchvoice.backend.opener import refusing_failures, switched_off
 from couchvoice.backend.providers import Failure, Provider, ProviderFailed
 from couchvoice.backend.refusals import Refused, failing_as
 from couchvoice.backend.session_config import bare_config
 from couchvoice.backend.session_id import owner_hash
-from couchvoice.contract import ErrorDetail
+from couchvoice.contract import UNAVAILABLE, ErrorDetail
 from couchvoice.settings import SessionSettings
 
 GATEWAY_PATH = "/realtime_session"

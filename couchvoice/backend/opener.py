@@ -26,10 +26,8 @@ from couchvoice.backend.session_id import owner_hash
 from couchvoice.backend.session_scope import SessionScope
 from couchvoice.backend.sessions import LiveSession, LiveSessions
 from couchvoice.backend.store import Store
-from couchvoice.contract import SessionRequest
+from couchvoice.contract import UNAVAILABLE, SessionRequest
 from couchvoice.settings import SessionSettings
-
-UNAVAILABLE = "realtime_unavailable"
 
 
 @dataclass(frozen=True, slots=True)

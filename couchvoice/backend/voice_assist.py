@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict
 from couchvoice.backend.guard import CurrentCaller
 from couchvoice.backend.instructions import instructions_without_tools
 from couchvoice.backend.modes import Mode
-from couchvoice.backend.opener import UNAVAILABLE, Opened, SessionOpener
+from couchvoice.backend.opener import Opened, SessionOpener
 from couchvoice.backend.providers import Failure, Provider, ProviderFailed
 from couchvoice.backend.refusals import Refused, failing_as
 from couchvoice.backend.tools import ToolRegistry
-from couchvoice.contract import Language, Sensitivity, SessionRequest, SilenceMs, ThreadId
+from couchvoice.contract import UNAVAILABLE, Language, Sensitivity, SessionRequest, SilenceMs, ThreadId
 
 VOICE_ASSIST_PATH = "/api/voice/realtime-session"
 

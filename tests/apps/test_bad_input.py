@@ -251,3 +251,12 @@ async def test_the_example_of_a_spoken_talk_says_what_it_needs() -> None:
     ended = await run("fixtures/first-talk.wav", before=(sys.executable, "examples/spoken_talk.py"))
     assert ended.status == 1
     assert ended.stderr.startswith("usage: python examples/spoken_talk.py")
+
+
+@pytest.mark.row("C6")
+async def test_a_backend_without_its_provider_is_explained_and_local_is_offered() -> None:
+    ended = await run("talk", "--text", "--plain", environment={"COUCHVOICE_REALTIME_ENABLED": "false"})
+    assert ended.status == 4
+    assert "answered 503" in ended.error
+    assert "realtime voice is switched off" in ended.error
+    assert "couchvoice talk --provider local" in ended.stderr

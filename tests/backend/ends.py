@@ -31,10 +31,10 @@ PROVIDER_URL = "http://127.0.0.1:9999/v1"
 class ProviderEnd:
     """The client_secrets endpoint of a provider. Set ``reply`` to make it answer something else."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: str = "/v1") -> None:
         self.requests: list[tuple[Mapping[str, str], dict[str, Any]]] = []
         self.reply: Response | None = None
-        self.app = Starlette(routes=[Route("/v1/realtime/client_secrets", self._mint, methods=["POST"])])
+        self.app = Starlette(routes=[Route(f"{base}/realtime/client_secrets", self._mint, methods=["POST"])])
 
     async def _mint(self, request: Request) -> Response:
         body = await request.json()
