@@ -74,13 +74,20 @@ class DeviceNotFound(AudioDeviceError):
     code = "device_not_found"
 
     def __init__(
-        self, kind: str, selector: str | None, candidates: Sequence[str] = (), *, ambiguous: bool = False
+        self,
+        kind: str,
+        selector: str | None,
+        candidates: Sequence[str] = (),
+        *,
+        ambiguous: bool = False,
+        hint: str | None = None,
     ) -> None:
         super().__init__(kind, selector, candidates)
         self.kind = kind
         self.selector = selector
         self.candidates = candidates
         self.ambiguous = ambiguous
+        self.hint = hint  # where a person looks when a device should be there
         self.retryable = selector is None  # one may be connected; a name stays wrong
 
     def __str__(self) -> str:
@@ -88,7 +95,8 @@ class DeviceNotFound(AudioDeviceError):
         if self.ambiguous:
             return f'several {self.kind} devices match "{self.selector}": name one of {listed}'
         if not self.candidates:
-            return f"no {self.kind} device: connect one, or use a WAV file (--{self.kind} FILE.wav)"
+            hidden = f". Is one hidden from this program? {self.hint}" if self.hint else ""
+            return f"no {self.kind} device: connect one, or use a WAV file (--{self.kind} FILE.wav){hidden}"
         return f'no {self.kind} device matches "{self.selector}": run "couchvoice devices" (there are: {listed})'
 
 

@@ -160,8 +160,11 @@ def devices(
     from couchvoice.apps.device_list import device_lines
 
     try:
-        for line in device_lines(settings.state_dir, as_json=json):
+        lines = list(device_lines(settings.state_dir, as_json=json))
+        for line in lines:
             typer.echo(line)
+        if not lines:
+            typer.echo("no sound devices: connect one, or use WAV files", err=True)
     except CouchvoiceError as exc:
         fail(exc)
 

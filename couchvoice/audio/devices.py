@@ -86,7 +86,7 @@ def choose(kind: Kind, devices: list[Device], selector: str | None) -> Device:
     if not devices:
         if kind == "input" and is_capture_forbidden():
             raise MicrophoneDenied("this user may open none", microphone_hint())
-        raise DeviceNotFound(kind, selector)
+        raise DeviceNotFound(kind, selector, hint=microphone_hint() if kind == "input" else None)
     if selector is None:
         return next((device for device in devices if device.is_default(kind)), devices[0])
     found = (

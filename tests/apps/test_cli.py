@@ -160,6 +160,13 @@ async def test_a_settings_file_that_cannot_be_used_is_named(contents: bytes, sen
     assert sentence in ended.error
 
 
+@pytest.mark.row("B8", "B9")
+async def test_a_talk_without_its_microphone_ends_at_once_with_one_line_and_status_3() -> None:
+    ended = await run("talk", "--input", "no such microphone")
+    assert ended.status == 3
+    assert ended.error.startswith(("no input device", "no PortAudio library", "the microphone may not be used"))
+
+
 async def test_the_sound_devices_are_listed_or_what_is_missing_is_said() -> None:
     ended = await run("devices")
     if ended.status:

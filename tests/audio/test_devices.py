@@ -4,6 +4,7 @@ import pytest
 
 from couchvoice.audio.devices import Device, choose, find_input, list_devices
 from couchvoice.audio.frames import SAMPLE_RATE
+from couchvoice.audio.permission import microphone_hint
 from couchvoice.errors import DeviceNotFound
 from tests.audio.fake_cards import FakeCard
 
@@ -23,6 +24,13 @@ def devices(*names: str) -> list[Device]:
         )
         for index, name in enumerate(names)
     ]
+
+
+@pytest.mark.row("B9")
+def test_without_a_microphone_it_is_said_where_the_system_may_hide_it():
+    with pytest.raises(DeviceNotFound) as missing:
+        choose("input", [], None)
+    assert microphone_hint() in str(missing.value)
 
 
 @pytest.mark.row("B8", "B9")
