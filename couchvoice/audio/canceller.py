@@ -1,9 +1,10 @@
 """Echo cancellation by libwebrtc's AEC3, out of the livekit package: no server, no network, 10 ms at a time.
 
 AEC3 alone is not enough for an assistant, to whom any word is an interruption: it lets some through in the first two
-seconds that it hears of the loudspeaker, and now and then later. Hence three guards while the loudspeaker may be heard:
-until WARM_UP_MS of it the microphone is closed; a frame of which AEC3 took away nearly everything was echo, whatever is
-left of it; and so was what is much quieter than the echo was before. Law: what no loudspeaker covers passes unchanged.
+seconds that it hears of the loudspeaker, after a jump of the echo's delay, and now and then besides. Hence guards while
+the loudspeaker may be heard: until AEC3 is trusted the microphone is closed; a frame of which it took away nearly
+everything was echo, whatever is left of it; and so was what is much quieter than the echo was before.
+Law: what no loudspeaker covers passes unchanged.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from couchvoice.audio.frames import FRAME_MS, SAMPLE_RATE, AudioFrame, is_audibl
 from couchvoice.audio.reference import Audibility, Reference
 from couchvoice.errors import ConfigError
 
+PROOF_MS = 1000  # ms of cancelled echo until it is trusted again, after a card was late or somebody was let through
+PROOF_SHARE = 4  # frames that prove nothing and yet count as one that does: there may be no echo at all
+LATE_MS = 40  # ms that a card is late: it has run dry, and its delay is another one now
 WARM_UP_MS = 2500  # ms of audible loudspeaker; words leaked up to 1.9 s in 50 rooms
 ECHO_SHARE = 12.0  # dB taken away: that was echo. In double talk it is 0 to 10
 UNDER_ECHO = 12.0  # dB under the loudest echo to be expected: a person who is to be understood is not so quiet
@@ -28,7 +32,8 @@ PASSING_MS = 200  # ms in which a person, once heard, may be quieter
 
 _PASSING = PASSING_MS // FRAME_MS
 _BLOCK = SAMPLE_RATE // 100  # samples, libwebrtc's 10 ms
-_WARM_UP = WARM_UP_MS * SAMPLE_RATE // 1000
+_PROOF = PROOF_SHARE * PROOF_MS // FRAME_MS
+_WARM_UP = WARM_UP_MS // FRAME_MS
 _PACKAGE = "livekit"
 
 
@@ -77,8 +82,10 @@ class Canceller:
         self._audibility = Audibility()
         self._echo = EchoLevel()
         self._fader = Fader()
-        self._learnt = 0  # samples of audible loudspeaker
+        self._warming = _WARM_UP  # frames of audible loudspeaker to go
+        self._proof = 0  # what is still to be proved, in quarters of a frame
         self._passing = 0  # frames to go
+        self._let_through = False  # somebody, since the loudspeaker was silent
 
     def played(self, samples: NDArray[np.int16]) -> None:
         self._reference.played(samples)
@@ -87,16 +94,27 @@ class Canceller:
         reference = self._reference.take(frame.samples.size)
         cleaned = AudioFrame(self._libwebrtc.clean(frame.samples, reference), frame.rate)
         self._echo.play(reference)
-        if is_audible(reference):
-            self._learnt = min(_WARM_UP, self._learnt + reference.size)
+        if self._reference.behind_ms >= LATE_MS:
+            self._proof = _PROOF
         if not self._audibility.hear(reference, frame.samples.size):
+            if self._let_through:
+                # A person, or an echo that has moved: before it happens again the canceller shows that it works.
+                self._proof, self._let_through = _PROOF, False
             return self._fader.turn(cleaned, 1.0)
-        return self._fader.turn(cleaned, 1.0 if self._is_person(level(frame.samples), level(cleaned.samples)) else 0.0)
+        is_person = self._is_person(reference, level(frame.samples), level(cleaned.samples))
+        self._let_through = self._let_through or is_person
+        return self._fader.turn(cleaned, 1.0 if is_person else 0.0)
 
-    def _is_person(self, heard: float, left: float) -> bool:
+    def _is_person(self, reference: NDArray[np.int16], heard: float, left: float) -> bool:
         echo = self._echo.expect(heard)
-        if self._learnt < _WARM_UP or echo is None or heard - left > ECHO_SHARE:
+        is_cancelled = heard - left > ECHO_SHARE
+        is_trusted = not (self._warming or self._proof) and echo is not None
+        if is_audible(reference):
+            self._warming = max(0, self._warming - 1)
+            self._proof = max(0, self._proof - (PROOF_SHARE if is_cancelled else 1))
+        if not is_trusted or is_cancelled:
             return False
+        assert echo is not None  # part of the trust
         self._passing = _PASSING if left > echo - UNDER_ECHO else max(0, self._passing - 1)
         return self._passing > 0
 

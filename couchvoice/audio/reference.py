@@ -35,6 +35,11 @@ class Reference:
         """The card got these: 48 kHz mono, which nobody changes any more. Never blocks, never raises."""
         self._blocks.append(samples)
 
+    @property
+    def behind_ms(self) -> int:
+        """How late the loudspeaker's card is against the microphone's, as of the last ``take``."""
+        return self._owed * 1000 // SAMPLE_RATE
+
     def take(self, captured: int) -> NDArray[np.int16]:
         """The reference of so many captured samples: about as many, none while no card plays.
 

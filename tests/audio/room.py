@@ -40,6 +40,12 @@ class Room:
             sound[: said.size] += said
         return AudioFrame(np.clip(np.rint(sound), -32768, 32767).astype(np.int16), SAMPLE_RATE)
 
+    def delay_more(self, ms: int) -> None:
+        """The echo's delay jumps, as when a card has run dry; by less than nothing it gets shorter."""
+        samples = ms * SAMPLE_RATE // 1000
+        late = np.zeros(max(0, samples))
+        self._on_the_way = np.concatenate([late, self._on_the_way[max(0, -samples) :]])
+
     def _drawn(self, echo_db: float | None, like: NDArray[np.int16]) -> NDArray[np.float64]:
         """The room's impulse response."""
         if echo_db is None:

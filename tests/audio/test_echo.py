@@ -103,6 +103,19 @@ def test_with_cancellation_the_assistant_answers_itself_in_none_of_ten_rooms_and
         assert loop.be_interrupted()[0] < HEARD_WITHIN, f"seed {seed}"
 
 
+@pytest.mark.parametrize(("seed", "jump_ms"), [(1, -25), (2, 60)])
+def test_an_echo_that_jumps_interrupts_the_assistant_once_at_most_and_not_again_and_again(seed: int, jump_ms: int):
+    require_livekit()
+    loop = Loop(echo_control(EchoPolicy.AEC), seed=seed, delay_ms=60)
+    loop.say(np.concatenate(loop.replies))
+    loop.go_on(5.0)
+    loop.room.delay_more(jump_ms)
+    loop.go_on(6.0)
+    assert len(loop.starts) <= 1
+    loop.starts.clear()
+    assert loop.be_interrupted()[0] < HEARD_WITHIN
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.row("B6")
 @pytest.mark.parametrize("policy", [EchoPolicy.DUCK, EchoPolicy.HALF_DUPLEX])
