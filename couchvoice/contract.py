@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 
 SESSION_PATH = "/api/voice/realtime/session"
 TOOLS_PATH = "/api/voice/realtime/tools"
+RESULT_PATH = "/api/voice/realtime/tools/result"
 TURN_PATH = "/api/voice/realtime/turn"
 END_PATH = "/api/voice/realtime/end"
 CONFIG_PATH = "/api/voice/realtime/config"
@@ -45,6 +46,9 @@ MemoryMode = Literal["incognito", "persistent"]
 Outcome = Literal["completed", "interrupted", "connection_interrupted"]
 ToolStatus = Literal["started", "completed", "failed"]
 FinalizationStatus = Literal["idle", "in_progress", "completed", "failed"]
+ResultStatus = Literal["generating", "completed", "failed", "cancelled"]
+
+GENERATING = "generating"  # ``status`` in the output of a tool whose result comes later
 
 # OpenAI's realtime voices, as the session config knows them.
 VOICES = ("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse")
@@ -151,7 +155,37 @@ class ToolRequest(_Request):
 
 
 class ToolReply(_Reply):
+    """``private_fields`` of the output are for the model, and not shown to the user.
+
+    A tool that takes long answers ``{"status": "generating"}`` at once. With a ``task_id`` beside it the client asks
+    ``tools/result`` until the result is there, and gives it to the model when nobody speaks. Without one, as from a
+    backend of four endpoints, the output is all there is.
+    """
+
     output: dict[str, Any]
+    task_id: str | None = None
+    private_fields: list[str] = []
+
+
+class ResultRequest(_Request):
+    """``POST /api/voice/realtime/tools/result``: only asked for a ``task_id`` that ``tools`` has answered."""
+
+    thread_id: ThreadId
+    user_id: str | None = None
+    task_id: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class ResultReply(_Reply):
+    """Held back until the result is there, or some seconds have passed: then it is "generating" still: ask again.
+
+    "cancelled": a newer call of the same tool took its place, or the talk is over. Any answer but 200 ends the asking,
+    except those that say to try again (429, 5xx). A result is in the memory of the process that runs the tool: a
+    balancer before several goes by the session token.
+    """
+
+    status: ResultStatus
+    output: dict[str, Any] = {}
+    private_fields: list[str] = []
 
 
 class ToolCallRecord(_Request):

@@ -54,26 +54,31 @@ class Ends(NamedTuple):
 
 @asynccontextmanager
 async def embedded_ends(
-    settings: Settings, *, recordings: Sequence[Path] = (), phrases: bool = True
+    settings: Settings,
+    *,
+    recordings: Sequence[Path] = (),
+    phrases: bool = True,
+    replies: Path | None = None,
+    tools: Sequence[Any] = (),
 ) -> AsyncIterator[Ends]:
     """The backend, and beside it the local Realtime server when the provider is local and has no URL.
 
     ``recordings`` may be spoken into it (NAME.wav with NAME.txt beside it); ``phrases``: so may what the replies know.
-    Raises ConfigError.
+    ``replies`` is a file of rules of your own; ``tools`` are yours beside the backend's. Raises ConfigError.
     """
     local = (settings.provider or "local") == "local"
     if local and settings.realtime_url is None:
         async with (
-            running_realtime_app(EngineOptions(recordings=recordings, phrases=phrases)) as app,
+            running_realtime_app(EngineOptions(recordings=recordings, phrases=phrases, replies=replies)) as app,
             app.asgi.router.lifespan_context(app.asgi),
-            _running_backend(settings, app.asgi) as backend,
+            _running_backend(settings, app.asgi, tools) as backend,
         ):
             yield Ends(BACKEND_URL, backend, REALTIME_URL, app.asgi)
     else:
         # A server says so to whoever asks it; here, who can set the key is at the keyboard.
         if missing := missing_key(settings):
             raise ConfigError(missing)
-        async with _running_backend(settings, None) as backend:
+        async with _running_backend(settings, None, tools) as backend:
             yield Ends(BACKEND_URL, backend, None, None)
 
 
@@ -114,12 +119,17 @@ def _new_backend_app(
     realtime_url: str | None = None,
     guards: Any = None,
     finalize_at_shutdown: bool = True,
+    tools: Sequence[Any] = (),
 ) -> Any:
-    """The backend as an ASGI application with a lifespan. Raises ConfigError."""
+    """The backend as an ASGI application with a lifespan: with its tools, installed ones, and these.
+
+    Raises ConfigError.
+    """
     import httpx
 
     from couchvoice.backend import SqlStore, create_app
     from couchvoice.backend.providers.catalog import open_providers
+    from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry, installed_tools
 
     if realtime_url is not None:
         settings = replace(settings, realtime_url=realtime_url)
@@ -129,6 +139,7 @@ def _new_backend_app(
         store=SqlStore(settings.database),
         provider=provider,
         endpoints=endpoints,
+        tools=ToolRegistry([*STANDARD_TOOLS, *installed_tools(), *tools]),
         session=settings.session,
         guards=guards,
         finalize_at_shutdown=finalize_at_shutdown,
@@ -137,10 +148,12 @@ def _new_backend_app(
 
 
 @asynccontextmanager
-async def _running_backend(settings: Settings, realtime_app: Any) -> AsyncIterator[Any]:
+async def _running_backend(settings: Settings, realtime_app: Any, tools: Sequence[Any]) -> AsyncIterator[Any]:
     url = REALTIME_URL if realtime_app is not None else None
     # It ends with its one talk, which has ended its session, or was told not to.
-    backend = _new_backend_app(settings, realtime_app=realtime_app, realtime_url=url, finalize_at_shutdown=False)
+    backend = _new_backend_app(
+        settings, realtime_app=realtime_app, realtime_url=url, finalize_at_shutdown=False, tools=tools
+    )
     async with backend.router.lifespan_context(backend):
         yield backend
 

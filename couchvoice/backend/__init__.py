@@ -3,5 +3,6 @@
 from couchvoice.backend.app import create_app
 from couchvoice.backend.guards import guards_from
 from couchvoice.backend.sql_store import SqlStore
+from couchvoice.backend.tools import Tool, ToolContext, tool
 
-__all__ = ["SqlStore", "create_app", "guards_from"]
+__all__ = ["SqlStore", "Tool", "ToolContext", "create_app", "guards_from", "tool"]

@@ -74,6 +74,19 @@ def create_app(
     )
     check_session_settings(session)
 
+    voice = VoiceEndpoints(
+        store=store,
+        finalizer=finalizer,
+        provider=provider,
+        tools=tools or ToolRegistry(STANDARD_TOOLS),
+        settings=session,
+        scope=scope,
+        backgrounds=backgrounds,
+        opener=opener,
+        limits=guards.limits,
+        figures=figures,
+    )
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
@@ -82,6 +95,7 @@ def create_app(
             if finalize_at_shutdown:
                 await finalizer.shut_down()
         finally:
+            await voice.close()
             await store.close()
             for open_provider in {provider, *endpoints.values()}:
                 await open_provider.close()
@@ -102,18 +116,6 @@ def create_app(
     install_error_bodies(app)
     app.add_api_route(HEALTH_PATH, _health, methods=["GET"])
     app.add_api_route(READY_PATH, _readiness(store), methods=["GET"])
-    voice = VoiceEndpoints(
-        store=store,
-        finalizer=finalizer,
-        provider=provider,
-        tools=tools or ToolRegistry(STANDARD_TOOLS),
-        settings=session,
-        scope=scope,
-        backgrounds=backgrounds,
-        opener=opener,
-        limits=guards.limits,
-        figures=figures,
-    )
     app.include_router(voice.router)
     operators = AdminEndpoints(sessions=sessions, figures=figures, store=store, is_open=guards.admin is not None)
     app.include_router(operators.router)

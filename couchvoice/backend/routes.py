@@ -29,11 +29,12 @@ from couchvoice.backend.session_config import supported_voice
 from couchvoice.backend.session_scope import SessionScope, SessionToken
 from couchvoice.backend.sessions import LiveSession
 from couchvoice.backend.store import Store
-from couchvoice.backend.tools import ToolContext, ToolRegistry
+from couchvoice.backend.tools import ToolContext, ToolRegistry, ToolRunner
 from couchvoice.backend.turn_record import turn_to_keep
 from couchvoice.contract import (
     CONFIG_PATH,
     END_PATH,
+    RESULT_PATH,
     SESSION_PATH,
     TOOLS_PATH,
     TURN_PATH,
@@ -41,7 +42,8 @@ from couchvoice.contract import (
     ConfigRequest,
     EndReply,
     EndRequest,
-    MemoryMode,
+    ResultReply,
+    ResultRequest,
     SessionReply,
     SessionRequest,
     ToolReply,
@@ -74,16 +76,21 @@ class VoiceEndpoints:
         self._opener = opener
         self._limits = limits
         self._figures = figures
-        self._tools = tools
+        self._tools = ToolRunner(tools)
         self._settings = settings
         self._modes = Modes({DEFAULT_MODE: Mode(instructions, tools)})
         self._scope = scope
         self.router = APIRouter()
         self.router.add_api_route(SESSION_PATH, self.session, methods=["POST"])
-        self.router.add_api_route(TOOLS_PATH, self.tools, methods=["POST"])
+        # What is not there is not said: the contract's reply is an output and nothing else.
+        self.router.add_api_route(TOOLS_PATH, self.tools, methods=["POST"], response_model_exclude_defaults=True)
+        self.router.add_api_route(RESULT_PATH, self.result, methods=["POST"])
         self.router.add_api_route(TURN_PATH, self.turn, methods=["POST"])
         self.router.add_api_route(END_PATH, self.end, methods=["POST"])
         self.router.add_api_route(CONFIG_PATH, self.config, methods=["POST"])
+
+    async def close(self) -> None:
+        await self._tools.background.close()
 
     async def session(self, request: SessionRequest, caller: CurrentCaller) -> SessionReply:
         with failing_as("voice_realtime_session_failed", "the session could not be created"):
@@ -96,7 +103,7 @@ class VoiceEndpoints:
             session = await self._scope.of(request, caller=caller, token=token)
             owner = _owner(request, caller, session)
             await self._limits.spend_tool_call(caller, owner)
-            mode = _floor(request.memory_mode, session)
+            mode = self._scope.floor(request, session)
             context = ToolContext(
                 thread_id=request.thread_id,
                 owner=owner,
@@ -107,10 +114,16 @@ class VoiceEndpoints:
                 store=self._store if mode == "persistent" else None,
             )
             with self._figures.calling(request.tool_name):
-                output = await self._tools.run(request.tool_name, request.arguments, mode=mode, context=context)
+                ran = await self._tools.run(request.tool_name, request.arguments, mode=mode, context=context)
             if session is not None:
                 session.activity.tool_calls += 1
-            return ToolReply(output=output)
+            return ToolReply(output=ran.output, task_id=ran.task_id, private_fields=sorted(ran.private))
+
+    async def result(self, request: ResultRequest, caller: CurrentCaller, token: SessionToken = None) -> ResultReply:
+        with failing_as("voice_realtime_tool_failed", "the result could not be told"):
+            owner = _owner(request, caller, await self._scope.of(request, caller=caller, token=token))
+            result = await self._tools.background.result(request.task_id, thread_id=request.thread_id, owner=owner)
+            return ResultReply(status=result.status, output=result.output, private_fields=sorted(result.private))
 
     async def turn(self, request: TurnRequest, caller: CurrentCaller, token: SessionToken = None) -> TurnReply:
         with failing_as("voice_realtime_turn_record_failed", "the turn could not be recorded"):
@@ -124,7 +137,7 @@ class VoiceEndpoints:
                 and (session is None or session.briefing.save_transcript),
                 voice_runtime={"provider": self._provider.name, "model": self._settings.model},
             )
-            kept = _floor(request.memory_mode, session) == "persistent"
+            kept = self._scope.floor(request, session) == "persistent"
             count = await self._store.turns.record(turn) if kept else 0
             self._figures.recorded(request.outcome, kept=kept)
             if session is not None:
@@ -134,9 +147,10 @@ class VoiceEndpoints:
     async def end(self, request: EndRequest, caller: CurrentCaller, token: SessionToken = None) -> EndReply:
         with failing_as("voice_realtime_end_failed", "the session could not be finalized"):
             session = await self._scope.of(request, caller=caller, token=token)
+            self._tools.background.end(request.thread_id, owner=_owner(request, caller, session))
             if session is not None:
                 session.activity.state = LiveState.ENDED
-            if _floor(request.memory_mode, session) == "incognito":
+            if self._scope.floor(request, session) == "incognito":
                 return EndReply(finalized=False, detail=INCOGNITO_END)
             arc = await self._finalizer.finalize_when_free(
                 request.thread_id,
@@ -190,11 +204,9 @@ def _session_reply(opened: Opened, provider: Provider) -> SessionReply:
     )
 
 
-def _floor(asked: MemoryMode, session: LiveSession | None) -> MemoryMode:
-    return "incognito" if session is not None and session.briefing.memory_mode == "incognito" else asked
-
-
-def _owner(request: ToolRequest | TurnRequest, caller: Caller, session: LiveSession | None) -> str:
+def _owner(
+    request: ToolRequest | ResultRequest | TurnRequest | EndRequest, caller: Caller, session: LiveSession | None
+) -> str:
     if session is not None:
         return session.briefing.owner
     return caller.owner(user_id=request.user_id, thread_id=request.thread_id)

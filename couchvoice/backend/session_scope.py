@@ -26,6 +26,7 @@ from couchvoice.contract import (
     ConfigRequest,
     EndRequest,
     MemoryMode,
+    ResultRequest,
     ToolRequest,
     TurnRequest,
 )
@@ -33,7 +34,7 @@ from couchvoice.private import Private
 
 SessionToken = Annotated[str | None, Header(alias=SESSION_TOKEN_HEADER)]
 
-OfSession = ToolRequest | TurnRequest | EndRequest | ConfigRequest
+OfSession = ToolRequest | ResultRequest | TurnRequest | EndRequest | ConfigRequest
 
 
 class SessionScope:
@@ -50,7 +51,7 @@ class SessionScope:
 
     async def of(self, request: OfSession, *, caller: Caller, token: str | None) -> LiveSession | None:
         """None: authentication is off, and no token was sent. Raises Refused (403, 404)."""
-        mode = "persistent" if isinstance(request, ConfigRequest) else request.memory_mode
+        mode = "persistent" if isinstance(request, ConfigRequest | ResultRequest) else request.memory_mode
         session = await self._session(token, mode) if token is not None else None
         if session is not None and session.briefing.thread_id == request.thread_id and _is_of(session, caller):
             caller.user(request.user_id)
@@ -68,6 +69,11 @@ class SessionScope:
                 HTTPStatus.FORBIDDEN, "session_token_missing", f"send the session's token as {SESSION_TOKEN_HEADER}"
             )
         return None
+
+    def floor(self, request: ToolRequest | TurnRequest | EndRequest, session: LiveSession | None) -> MemoryMode:
+        """Without its token a session still binds what comes for its thread: a foreign client sends none."""
+        opened = session.briefing.memory_mode if session is not None else self._sessions.mode_of(request.thread_id)
+        return "incognito" if opened == "incognito" else request.memory_mode
 
     async def _session(self, token: str, mode: MemoryMode) -> LiveSession | None:
         """Also one that another process opened, or this one before it was started again."""

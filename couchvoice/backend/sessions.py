@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from couchvoice.backend.activity import Activity, LiveState
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.session_id import new_session_id
+from couchvoice.contract import MemoryMode
 from couchvoice.private import Private
 
 MAX_SESSIONS = 4096
@@ -59,6 +60,11 @@ class LiveSessions:
         """Who was the first of those that have a session on this thread."""
         of_thread = (s.briefing.owner for s in self._by_token.values() if s.briefing.thread_id == thread_id)
         return next(of_thread, None)
+
+    def mode_of(self, thread_id: str) -> MemoryMode | None:
+        """In which mode the thread's newest session was opened. None: no session of it is known."""
+        briefings = (session.briefing for session in reversed(self._by_token.values()))
+        return next((briefing.memory_mode for briefing in briefings if briefing.thread_id == thread_id), None)
 
     def active(self) -> list[LiveSession]:
         """The oldest first."""

@@ -14,10 +14,11 @@ from typing import Any
 
 from couchvoice.backend.refusals import INVALID_REQUEST, Refused
 from couchvoice.backend.store import Turn
+from couchvoice.backend.tools.catalogue import THERAPEUTIC
+from couchvoice.backend.tools.route import route_of
 from couchvoice.contract import TurnRequest, without_transcript
 
 CHANNEL = "voice"
-DEFAULT_ROUTE = "therapeutic"
 LOOKUP = "grounded_lookup"  # in the output of a tool
 
 _NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")  # as JSON writes it; "\\u0000" is a text about it
@@ -35,6 +36,7 @@ def turn_to_keep(
     """``transcript``: whether the texts may be kept. Refused (422) when there is nothing to keep."""
     if transcript and not (request.user_text.strip() or request.assistant_text.strip()):
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "empty_turn", "a turn needs the text of at least one side")
+    inferred = route_of(request.tool_calls)
     if not transcript:
         request = without_transcript(request)
     return Turn(
@@ -50,8 +52,9 @@ def turn_to_keep(
         assistant_text=request.assistant_text,
         heard_text=request.heard_text,
         outcome=request.outcome,
-        route=request.route or DEFAULT_ROUTE,
-        response_style=request.response_style,
+        # The client may know better only where the tools tell nothing.
+        route=inferred.route if inferred.route != THERAPEUTIC else request.route or THERAPEUTIC,
+        response_style=inferred.response_style or request.response_style,
         tool_calls=[call.model_dump() for call in request.tool_calls],
         grounded_lookup=_lookup(request),
         timings=request.timings,

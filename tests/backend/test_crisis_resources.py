@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from couchvoice.backend.crisis_resources import load_countries, look_up, shipped_countries
-from couchvoice.backend.tools import ToolArguments, ToolContext
-from couchvoice.backend.tools.lookup_crisis_resources import LOOKUP_CRISIS_RESOURCES
+from couchvoice.backend.tools import ToolContext
+from couchvoice.backend.tools.lookup_crisis_resources import lookup_crisis_resources
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,6 @@ async def test_an_unreadable_dataset_is_said_and_not_hidden(
     monkeypatch.setattr("couchvoice.backend.tools.lookup_crisis_resources.shipped_countries", unreadable)
     context = ToolContext(thread_id="t", owner="t", said=["I live in France"], store=None)
     with caplog.at_level(logging.ERROR):
-        output = await LOOKUP_CRISIS_RESOURCES.run(ToolArguments(), context)
+        output = await lookup_crisis_resources(context)
     assert output["resource_lookup_status"] == "lookup_error"
     assert output["found_resources"] == []

@@ -48,7 +48,7 @@ async def test_a_turn_is_recorded_with_everything_that_belongs_to_it(backend: Ba
     assert kept["outcome"] == "interrupted"
     assert '"tool_timeout"' in kept["tool_calls"]
     assert "412" in kept["timings"]
-    assert kept["route"] == "therapeutic"
+    assert kept["route"] == "crisis"
 
 
 async def test_the_same_turn_again_gets_the_stored_reply_and_no_second_row(backend: BackendEnd) -> None:

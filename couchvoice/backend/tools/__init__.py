@@ -1,10 +1,9 @@
-"""The tools that the model may call: one file each, gathered here in the order in which the model sees them."""
+"""The tools that the model may call: what a tool is, which there are, and how they run."""
 
-from couchvoice.backend.tools.lookup_crisis_resources import LOOKUP_CRISIS_RESOURCES
-from couchvoice.backend.tools.registry import Tool, ToolArguments, ToolContext, ToolRegistry
-from couchvoice.backend.tools.show_memory_status import SHOW_MEMORY_STATUS
-from couchvoice.backend.tools.wait_for_user import WAIT_FOR_USER
+from couchvoice.backend.tools.definition import Tool, ToolContext, tool
+from couchvoice.backend.tools.installed import installed_tools
+from couchvoice.backend.tools.registry import ToolRegistry
+from couchvoice.backend.tools.runner import ToolRunner
+from couchvoice.backend.tools.standard import STANDARD_TOOLS
 
-__all__ = ["STANDARD_TOOLS", "Tool", "ToolArguments", "ToolContext", "ToolRegistry"]
-
-STANDARD_TOOLS = (WAIT_FOR_USER, SHOW_MEMORY_STATUS, LOOKUP_CRISIS_RESOURCES)
+__all__ = ["STANDARD_TOOLS", "Tool", "ToolContext", "ToolRegistry", "ToolRunner", "installed_tools", "tool"]

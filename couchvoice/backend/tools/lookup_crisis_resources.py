@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from couchvoice.backend.crisis_resources import Lookup, Resource, look_up, shipped_countries
-from couchvoice.backend.tools.registry import Tool, ToolArguments, ToolContext
+from couchvoice.backend.tools.definition import ToolContext, tool
 
 _DANGER = "If you are in danger now, call your local emergency number."
 _ASK = "Which country are you in? Then I can look up a line that you can call."
@@ -18,7 +18,12 @@ _ASK = "Which country are you in? Then I can look up a line that you can call."
 _log = logging.getLogger("couchvoice.backend.tools")
 
 
-async def _run(_: ToolArguments, context: ToolContext) -> dict[str, Any]:
+@tool
+async def lookup_crisis_resources(context: ToolContext) -> dict[str, Any]:
+    """Look up verified crisis lines for the country that the user has named in their own words.
+
+    Call it before naming any help line or number.
+    """
     try:
         lookup = look_up(context.said, shipped_countries())
     except (OSError, ValueError) as exc:
@@ -48,16 +53,3 @@ def _text(lookup: Lookup) -> str:
 
 def _line(resource: Resource) -> str:
     return f"{resource.name}, phone {resource.phone}"
-
-
-LOOKUP_CRISIS_RESOURCES = Tool(
-    name="lookup_crisis_resources",
-    description=(
-        "Look up verified crisis lines for the country that the user has named in their own words. "
-        "Call it before naming any help line or number."
-    ),
-    arguments=ToolArguments,
-    side_effect="none",
-    retry_safe=True,
-    run=_run,
-)

@@ -1,93 +1,46 @@
-"""The tool registry: which tools there are, who may call them, and whether a call fits its schema.
+"""The tool registry: which tools there are, and which of them a memory mode has.
 
-Not the tools. Law: only a registered tool of the session's mode runs, only with arguments that fit, and in incognito
-it is handed no store, so it cannot touch one.
+Not the running of them: that is ``runner``'s. Law: a mode sees and gets its own tools only, whatever a request says,
+and a tool that the catalogue names has the modes that stand there.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Generic, Literal, TypeVar
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any
 
 from couchvoice.backend.refusals import Refused
-from couchvoice.backend.store import Store
+from couchvoice.backend.tools.catalogue import CATALOGUE
+from couchvoice.backend.tools.definition import Tool
 from couchvoice.contract import MemoryMode
-
-TOOL_TIMEOUT = 12.0  # seconds, below the client's 15
-BOTH_MODES: frozenset[MemoryMode] = frozenset({"incognito", "persistent"})
-
-
-class ToolArguments(BaseModel):
-    """A tool's parameters. By itself: none."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ToolContext:
-    """What a tool may know besides its arguments. ``said``: the user's words, newest first."""
-
-    thread_id: str
-    owner: str
-    said: Sequence[str]
-    store: Store | None  # None in incognito
-
-
-Arguments = TypeVar("Arguments", bound=ToolArguments)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tool(Generic[Arguments]):
-    name: str
-    description: str
-    arguments: type[Arguments]
-    modes: frozenset[MemoryMode] = BOTH_MODES
-    side_effect: Literal["none", "memory"]
-    retry_safe: bool
-    run: Callable[[Arguments, ToolContext], Awaitable[dict[str, Any]]]
+from couchvoice.errors import ConfigError
 
 
 class ToolRegistry:
+    """``tools`` as the model sees them, in this order. Raises ConfigError for two of one name, or of wrong modes."""
+
     # Any: each tool takes its own arguments, and one collection holds them all.
-    def __init__(self, tools: Iterable[Tool[Any]]) -> None:
-        self._tools = {tool.name: tool for tool in tools}
+    def __init__(self, tools: Iterable[Tool[..., Any]]) -> None:
+        self._tools: dict[str, Tool[..., Any]] = {}
+        for tool in tools:
+            if tool.name in self._tools:
+                raise ConfigError(f"there are two tools {tool.name}: rename one of them")
+            entry = CATALOGUE.get(tool.name)
+            if entry is not None and tool.modes != entry.modes:
+                raise ConfigError(f"the tool {tool.name} belongs to {' and '.join(sorted(entry.modes))} talks only")
+            self._tools[tool.name] = tool
 
     def schemas(self, mode: MemoryMode) -> list[dict[str, Any]]:
         """What the session config lists for this mode."""
-        return [_schema(tool) for tool in self._tools.values() if mode in tool.modes]
+        return [tool.schema for tool in self._tools.values() if mode in tool.modes]
 
-    async def run(
-        self, name: str, arguments: dict[str, Any], *, mode: MemoryMode, context: ToolContext
-    ) -> dict[str, Any]:
-        """Refused with 404, 403 or 422 before anything runs; whatever the tool raises comes through."""
+    def find(self, name: str, mode: MemoryMode) -> Tool[..., Any]:
+        """Refused with 403 for a tool of the other mode, whether or not it is here, and with 404 for an unknown one."""
         tool = self._tools.get(name)
+        known = tool or CATALOGUE.get(name)
+        if known is not None and mode not in known.modes:
+            raise Refused(HTTPStatus.FORBIDDEN, "tool_not_allowed", f"{name} is not available in {mode} mode")
         if tool is None:
             raise Refused(HTTPStatus.NOT_FOUND, "unknown_tool", "there is no such tool")
-        if mode not in tool.modes:
-            raise Refused(HTTPStatus.FORBIDDEN, "tool_not_allowed", f"{tool.name} is not available in {mode} mode")
-        try:
-            checked = tool.arguments.model_validate(arguments)
-        except ValidationError as exc:
-            raise Refused(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "invalid_arguments",
-                f"{exc.error_count()} of the arguments of {tool.name} do not fit its schema",
-            ) from exc
-        async with asyncio.timeout(TOOL_TIMEOUT):
-            result = await tool.run(checked, context)
-        return {**result, "side_effect": tool.side_effect, "retry_safe": tool.retry_safe}
-
-
-def _schema(tool: Tool[Any]) -> dict[str, Any]:
-    schema = tool.arguments.model_json_schema()
-    # pydantic's titles and docstrings are for Python's readers, not for the model.
-    for unsaid in ("title", "description"):
-        schema.pop(unsaid, None)
-    for parameter in schema["properties"].values():
-        parameter.pop("title", None)
-    return {"type": "function", "name": tool.name, "description": tool.description, "parameters": schema}
+        return tool

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from couchvoice.backend.tools.registry import Tool, ToolArguments, ToolContext
+from couchvoice.backend.tools.definition import ToolContext, tool
 
 _INCOGNITO_TEXT = "This talk is incognito. Nothing of it is kept, and nothing that was kept before is used."
 
 
-async def _run(_: ToolArguments, context: ToolContext) -> dict[str, Any]:
+@tool
+async def show_memory_status(context: ToolContext) -> dict[str, Any]:
+    """Tell whether this talk is remembered and how much is kept. For questions about memory or privacy."""
     if context.store is None:
         return {"memory_mode": "incognito", "response_text": _INCOGNITO_TEXT}
     counts = await context.store.turns.counts(context.owner)
@@ -25,13 +27,3 @@ async def _run(_: ToolArguments, context: ToolContext) -> dict[str, Any]:
 
 def _number(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-SHOW_MEMORY_STATUS = Tool(
-    name="show_memory_status",
-    description="Tell whether this talk is remembered and how much is kept. For questions about memory or privacy.",
-    arguments=ToolArguments,
-    side_effect="none",
-    retry_safe=True,
-    run=_run,
-)

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from couchvoice.backend.tools.registry import Tool, ToolArguments, ToolContext
+from couchvoice.backend.tools.definition import tool
 
 
-async def _run(_: ToolArguments, __: ToolContext) -> dict[str, Any]:
+@tool
+async def wait_for_user() -> dict[str, Any]:
+    """Stay silent. For silence, noise, a television, or speech that is not meant for you."""
     return {"response_text": "", "should_respond": False}
-
-
-WAIT_FOR_USER = Tool(
-    name="wait_for_user",
-    description="Stay silent. For silence, noise, a television, or speech that is not meant for you.",
-    arguments=ToolArguments,
-    side_effect="none",
-    retry_safe=True,
-    run=_run,
-)

@@ -9,37 +9,22 @@ from typing import Any
 
 import pytest
 
-from couchvoice.backend.tools import Tool, ToolArguments, ToolContext, ToolRegistry
+from couchvoice.backend.tools import ToolRegistry, tool
 from tests.backend.ends import BackendEnd, error_code, running_backend
 
 SPOKEN = "the zebra under the piano hums"
 
 
-class Note(ToolArguments):
-    title: str
-    weight: float = 1.0
+@tool(modes={"persistent"}, side_effect="memory")
+async def keep_note(title: str, weight: float = 1.0) -> dict[str, Any]:
+    """Keep a note."""
+    return {"kept": title}
 
 
-async def _keep(note: Note, _: ToolContext) -> dict[str, Any]:
-    return {"kept": note.title}
-
-
-async def _break(_: ToolArguments, __: ToolContext) -> dict[str, Any]:
+@tool
+async def broken() -> dict[str, Any]:
+    """Break."""
     raise RuntimeError(SPOKEN)
-
-
-KEEP_NOTE = Tool(
-    name="keep_note",
-    description="Keep a note.",
-    arguments=Note,
-    modes=frozenset({"persistent"}),
-    side_effect="memory",
-    retry_safe=False,
-    run=_keep,
-)
-BROKEN = Tool(
-    name="broken", description="Breaks.", arguments=ToolArguments, side_effect="none", retry_safe=True, run=_break
-)
 
 
 @pytest.mark.row("F2")
@@ -73,7 +58,7 @@ async def test_incognito_never_touches_the_store(tmp_path: Path) -> None:
         assert {reply.status_code for reply in replies} == {200}
         assert replies[1].json() == replies[2].json()
         assert "Nothing of it is kept" in replies[1].json()["output"]["response_text"]
-        assert (await backend.turn(user_text="hello", memory_mode="persistent")).status_code == 500
+        assert (await backend.turn("t3", user_text="hello", memory_mode="persistent")).status_code == 500
 
 
 async def test_memory_status_counts_what_the_owner_has_and_nobody_else(backend: BackendEnd) -> None:
@@ -146,7 +131,7 @@ async def test_a_tool_that_breaks_answers_500_without_its_own_words(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with running_backend(tmp_path / "state", tools=ToolRegistry([BROKEN])) as backend:
+    async with running_backend(tmp_path / "state", tools=ToolRegistry([broken])) as backend:
         reply = await backend.tool("broken")
     assert reply.status_code == 500
     assert error_code(reply) == "voice_realtime_tool_failed"
@@ -155,22 +140,19 @@ async def test_a_tool_that_breaks_answers_500_without_its_own_words(
 
 
 @pytest.mark.row("F5")
-async def test_a_tool_that_hangs_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def hang(_: ToolArguments, __: ToolContext) -> dict[str, Any]:
+async def test_a_tool_that_hangs_is_cut_off(tmp_path: Path) -> None:
+    @tool(deadline=0.01)
+    async def hang() -> None:
+        """Hang."""
         await asyncio.Event().wait()
-        raise AssertionError("unreachable")
 
-    monkeypatch.setattr("couchvoice.backend.tools.registry.TOOL_TIMEOUT", 0.01)
-    hanging = Tool(
-        name="hang", description="Hangs.", arguments=ToolArguments, side_effect="none", retry_safe=True, run=hang
-    )
-    async with running_backend(tmp_path / "state", tools=ToolRegistry([hanging])) as backend:
+    async with running_backend(tmp_path / "state", tools=ToolRegistry([hang])) as backend:
         reply = await backend.tool("hang")
-    assert (reply.status_code, error_code(reply)) == (500, "voice_realtime_tool_failed")
+    assert (reply.status_code, error_code(reply)) == (500, "tool_timeout")
 
 
 async def test_a_persistent_tool_is_neither_offered_nor_run_in_incognito(tmp_path: Path) -> None:
-    async with running_backend(tmp_path / "state", tools=ToolRegistry([KEEP_NOTE])) as backend:
+    async with running_backend(tmp_path / "state", tools=ToolRegistry([keep_note])) as backend:
         opened = (await backend.session()).json()
         assert opened["session_config"]["tools"] == []
         for token, mode in ((None, "incognito"), (opened["session_token"], "persistent")):
