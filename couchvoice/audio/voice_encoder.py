@@ -1,13 +1,15 @@
 """The voice as it goes out: Opus packets with as much redundancy as the way needs.
 
-Chosen by measuring (fixtures at 40 kb/s; PESQ-wb without loss, at 5 % and at 10 %; µs of CPU for a packet):
+Chosen by measuring (fixtures at 40 kb/s; PESQ-wb without loss, at 5 % and at 10 %; µs of CPU for a packet of speech):
 
-    complexity 3, FEC    3.84  3.51  3.39  186
-    complexity 5, FEC    4.17  3.79  3.67  219    aiortc, 96 kb/s in stereo: 350 with its level meter and its executor
-    complexity 9, FEC    4.32  3.91  3.75  279
-    complexity 5         4.24  3.41  2.61  215
+    FEC, complexity 5, superwide    4.17  3.79  3.67  219    aiortc: 350, with its level meter and its executor
+    FEC, complexity 9, superwide    4.32  3.91  3.75  279
+    FEC, complexity 3, wide         3.97  3.64  3.49   92
+    FEC, complexity 5, wide         4.31  3.89  3.72  109
+    complexity 5, wide, 32 kb/s     4.39  2.99  2.83   98
+    FEC, the same                   4.14  3.73  3.62  107
 
-Below 40 kb/s libopus saves the FEC until it is told of 10 %.
+Below 28 kb/s libopus saves the FEC until it is told of 10 %.
 Law: what is expected rises with a report at once, and falls slowly.
 """
 
@@ -28,10 +30,10 @@ FORGETTING = 0.1  # of the way down to what was reported last, with each report 
 class VoiceEncoder:
     """20 ms of 48 kHz mono to a packet. ``fec``: the far end makes use of it. Raises OpusUnavailable."""
 
-    def __init__(self, *, fec: bool) -> None:
+    def __init__(self, bandwidth: Bandwidth, *, fec: bool) -> None:
         self._fec = fec
         self._loss = float(LEAST_LOSS)
-        self._encoder = OpusEncoder(bitrate=BITRATE, complexity=COMPLEXITY, bandwidth=Bandwidth.SUPERWIDE)
+        self._encoder = OpusEncoder(bitrate=BITRATE, complexity=COMPLEXITY, bandwidth=bandwidth)
         if fec:
             self._encoder.expect_loss(LEAST_LOSS)
 

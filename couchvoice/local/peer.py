@@ -19,6 +19,7 @@ from typing import Any
 from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 
 from couchvoice.audio.frames import AudioFrame
+from couchvoice.audio.opus import Bandwidth
 from couchvoice.local.audio_lines import choose_lines
 from couchvoice.local.engines import Engines
 from couchvoice.local.event_channel import EventChannel
@@ -130,7 +131,7 @@ class Call:
         mouth, ear = choose_lines(peer)
         if mouth is not None:
             track = SourceTrack(self._mouth.read)
-            track.encode_opus(peer, mouth)
+            track.encode_opus(peer, mouth, Bandwidth.SUPERWIDE)  # a person listens
             mouth.sender.replaceTrack(track)
             self._is_audible = True
         if ear is not None:

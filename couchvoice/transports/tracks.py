@@ -19,7 +19,7 @@ from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame
-from couchvoice.audio.opus import OpusUnavailable
+from couchvoice.audio.opus import Bandwidth, OpusUnavailable
 from couchvoice.audio.resample import Resampler
 from couchvoice.audio.voice_encoder import VoiceEncoder
 from couchvoice.transports.opus_format import agreed_opus, reported_loss
@@ -49,13 +49,13 @@ class SourceTrack(MediaStreamTrack):
         self._sender: RTCRtpSender | None = None
         self._last_report: object = None
 
-    def encode_opus(self, peer: RTCPeerConnection, transceiver: RTCRtpTransceiver) -> None:
+    def encode_opus(self, peer: RTCPeerConnection, transceiver: RTCRtpTransceiver, bandwidth: Bandwidth) -> None:
         """Encode here if Opus was agreed on; to be called when the far end's description is taken."""
         opus = agreed_opus(peer, transceiver)
         if opus is None:
             return
         try:
-            self._encoder = VoiceEncoder(fec=opus.fec)
+            self._encoder = VoiceEncoder(bandwidth, fec=opus.fec)
         except OpusUnavailable as exc:
             log.info("- aiortc encodes, without FEC: %s", exc)
             return

@@ -24,6 +24,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 
 from couchvoice.audio.frames import AudioFrame
+from couchvoice.audio.opus import Bandwidth
 from couchvoice.audio.packet_buffer import MediaPacket
 from couchvoice.errors import (
     ConnectionLost,
@@ -167,7 +168,7 @@ class WebRTCTransport:
         answer = await self._exchange(offer)
         try:
             await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-            track.encode_opus(peer, peer.getTransceivers()[0])
+            track.encode_opus(peer, peer.getTransceivers()[0], Bandwidth.WIDE)  # a machine listens
         except SDP_ERRORS as exc:
             raise SdpExchangeError(self._calls_url, None, f"the answer is no usable SDP: {type(exc).__name__}") from exc
         if all(transceiver.currentDirection not in _SENDING for transceiver in peer.getTransceivers()):

@@ -17,7 +17,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.rtp import RtpPacket
 
 from couchvoice.audio.frames import FRAME_SAMPLES
-from couchvoice.audio.opus import OpusUnavailable, has_fec, packet_samples
+from couchvoice.audio.opus import Bandwidth, OpusUnavailable, has_fec, packet_samples
 from couchvoice.audio.voice_encoder import LEAST_LOSS, VoiceEncoder
 from couchvoice.transports import tracks
 from couchvoice.transports.opus_format import agreed_opus, with_inband_fec
@@ -70,7 +70,7 @@ class Line:
         prepare_to_gather(there)
         await there.setLocalDescription(await there.createAnswer())
         await here.setRemoteDescription(RTCSessionDescription(answer_as(there.localDescription.sdp), "answer"))
-        track.encode_opus(here, line)
+        track.encode_opus(here, line, Bandwidth.WIDE)
 
     async def close(self) -> None:
         await asyncio.gather(*(peer.close() for peer in self.peers))
@@ -132,7 +132,7 @@ async def test_where_another_codec_is_agreed_on_aiortc_encodes() -> None:
 
 
 async def test_without_libopus_aiortc_encodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere(*, fec: bool) -> VoiceEncoder:
+    def nowhere(bandwidth: Bandwidth, *, fec: bool) -> VoiceEncoder:
         raise OpusUnavailable("nowhere")
 
     monkeypatch.setattr(tracks, "VoiceEncoder", nowhere)
