@@ -16,6 +16,7 @@ from couchvoice.audio.source import SilentSource, Source
 from couchvoice.audio.wav import WavSource
 from couchvoice.client.endpoints import Endpoints
 from couchvoice.client.voice_session import VoiceSession
+from couchvoice.contract import MemoryMode, SessionRequest
 from couchvoice.core.notices import AssistantTranscript, Notice, StateChanged, TurnRecorded
 from couchvoice.core.state import SessionState
 from couchvoice.embedded import embedded_ends, new_voice
@@ -135,3 +136,28 @@ async def test_the_backend_changes_the_voice_before_the_first_sound():
         await session.configure(voice="sage")
         session.send_message(QUESTION)
         assert (await until_told(session, TurnRecorded)).turn.assistant_text.startswith(ANSWER)
+
+
+async def typed(session: VoiceSession, text: str) -> str:
+    """The answer to a typed line, when its turn was recorded."""
+    session.send_message(text)
+    return (await until_told(session, TurnRecorded)).turn.assistant_text
+
+
+@pytest.mark.row("D7")
+async def test_a_talk_goes_on_with_what_its_thread_was_about(tmp_path: Path):
+    async def talk(text: str, *, mode: MemoryMode, thread: str = "t1") -> str:
+        request = SessionRequest(thread_id=thread, memory_mode=mode)
+        async with VoiceSession(
+            Endpoints(**ends._asdict()), request, source=SilentSource(), sink=NullSink()
+        ) as session:
+            await session.set_modalities("text")
+            return await typed(session, text)
+
+    async with embedded_ends(load_settings()) as ends:
+        await talk("I have a zebra with a cough.", mode="persistent")
+        known = await talk("What did we talk about last time?", mode="persistent")
+        elsewhere = await talk("What did we talk about last time?", mode="persistent", thread="t2")
+        incognito = await talk("What did we talk about last time?", mode="incognito")
+    assert "I have a zebra with a cough." in known
+    assert "zebra" not in elsewhere + incognito

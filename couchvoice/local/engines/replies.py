@@ -71,7 +71,7 @@ class Rules:
         return (*(part for part in parts if isinstance(part, Say)), *calls)
 
     def _answer(self, question: Question) -> tuple[Part, ...]:
-        rule = self._rule(normalised(question.heard))
+        rule = self._rule(normalised(question.heard), question.instructions)
         if rule is None:
             return _said(self._otherwise)
         calls = [
@@ -80,14 +80,15 @@ class Rules:
             if tool_named(question, name) is not None
         ]
         missing = [self._talk(name).missing or "" for name in rule.calls if tool_named(question, name) is None]
-        preamble = rule.say if calls or not rule.calls else ""
+        preamble = _told(rule, question.instructions) if calls or not rule.calls else ""
         return (*_said(preamble, *missing), *calls)
 
-    def _rule(self, heard: str) -> Rule | None:
+    def _rule(self, heard: str, instructions: str) -> Rule | None:
         """By the whole phrase; else the first rule of which a pattern, or a phrase among other words, is in it."""
-        if rule := self._by_phrase.get(heard):
+        rule = self._by_phrase.get(heard)
+        if rule is not None and _applies(rule, instructions):
             return rule
-        return next((rule for rule in self._rules if _fits(rule, heard)), None)
+        return next((rule for rule in self._rules if _fits(rule, heard) and _applies(rule, instructions)), None)
 
     def _report(self, result: ToolResult) -> str:
         talk = self._talk(result.name)
@@ -117,6 +118,18 @@ def _fits(rule: Rule, heard: str) -> bool:
     if any(pattern.search(heard) for pattern in rule.patterns):
         return True
     return any(f" {normalised(phrase)} " in f" {heard} " for phrase in rule.phrases)
+
+
+def _applies(rule: Rule, instructions: str) -> bool:
+    return rule.told is None or rule.told.search(instructions) is not None
+
+
+def _told(rule: Rule, instructions: str) -> str:
+    """What the rule says, with what it found in the instructions."""
+    found = rule.told.search(instructions) if rule.told is not None else None
+    if found is None:
+        return rule.say
+    return _PLACEHOLDER.sub(lambda name: found.groupdict().get(name[1]) or name[0], rule.say)
 
 
 def _filled(sentence: Sentence, result: ToolResult) -> str | None:

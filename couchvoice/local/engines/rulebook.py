@@ -6,6 +6,7 @@
         say: One moment.         what to say, before the calls if there are any
         call:                    tools by name, each with its arguments; several are called in parallel
           show_memory_status: {}
+        told: /"(?P<name>…)"/    only in a session whose instructions it fits; its groups fill {name} in what is said
     tools:                       what to make of the tools' outputs; "*" stands for the tools that are not named
       show_memory_status:
         then: "{response_text}"  a sentence, or several as {when: {field: value}, say: …}: the first that fits
@@ -42,12 +43,13 @@ _APOSTROPHES = re.compile("['\N{RIGHT SINGLE QUOTATION MARK}]")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``phrases`` as written; ``patterns`` match normalised text."""
+    """``phrases`` as written; ``patterns`` match normalised text. ``told``: what the instructions must hold."""
 
     phrases: tuple[str, ...]
     patterns: tuple[re.Pattern[str], ...]
     say: str
     calls: Mapping[str, dict[str, Any]]
+    told: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class _Reader:
         )
 
     def _rule(self, node: yaml.Node) -> Rule:
-        fields = self._file.fields(node, "a rule", known=("heard", "say", "call"))
+        fields = self._file.fields(node, "a rule", known=("heard", "say", "call", "told"))
         if "heard" not in fields or not fields.keys() & {"say", "call"}:
             self._file.fail(node, "a rule needs heard, and say or call")
         phrases: list[str] = []
@@ -125,7 +127,14 @@ class _Reader:
         calls = (
             {name: self._object(value) for name, value in self._file.pairs(fields["call"])} if "call" in fields else {}
         )
-        return Rule(tuple(phrases), tuple(patterns), self._text_of(fields, "say") or "", calls)
+        told = self._told(fields["told"]) if "told" in fields else None
+        return Rule(tuple(phrases), tuple(patterns), self._text_of(fields, "say") or "", calls, told)
+
+    def _told(self, node: yaml.Node) -> re.Pattern[str]:
+        regex = _REGEX.fullmatch(self._file.text(node))
+        if regex is None:
+            self._file.fail(node, "told: expected a /regular expression/")
+        return self._pattern(node, regex[1])
 
     def _list(self, name: str, node: yaml.Node) -> list[yaml.Node]:
         if not isinstance(node, yaml.SequenceNode) or not node.value:

@@ -275,3 +275,27 @@ async def test_a_required_call_that_cannot_be_made_fails_the_response(
 ) -> None:
     with pytest.raises(EngineFailed, match=reason):
         await anext(shipped.answer(Question(heard="hello", tools=tools, must_call=must_call)))
+
+
+@pytest.mark.row("D7")
+def test_what_a_session_was_told_of_before_can_be_said(shipped: Rules) -> None:
+    history = 'Earlier:\n{"user": "I lost my key.", "assistant": "Oh."}\n{"user": "My zebra is ill."}'
+    for heard in ("What did we talk about last time?", "So, where were we?"):
+        (said,) = asked(shipped, heard, instructions=history)
+        assert said == Say("Before, you told me this: My zebra is ill. Let us go on from there.")
+        (said,) = asked(shipped, heard, instructions="Be kind.")
+        assert said == Say("I know of nothing from before. What is on your mind?")
+
+
+def test_a_rule_for_other_sessions_leaves_its_phrase_to_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        "rules:\n"
+        "- {heard: [who am i], told: '/user (?P<name>\\w+)( of (?P<place>\\w+))?/', say: '{name} {place} {x}'}\n"
+        "- {heard: [/am i/], say: Nobody.}\n",
+        encoding="utf-8",
+    )
+    rules = Rules.load(path)
+    assert asked(rules, "Who am I?", instructions="user Ada of Rome") == (Say("Ada Rome {x}"),)
+    assert asked(rules, "Who am I?", instructions="user Ada") == (Say("Ada {place} {x}"),)
+    assert asked(rules, "Who am I?") == (Say("Nobody."),)
