@@ -33,7 +33,7 @@ class Microphone:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._arrived = asyncio.Event()
         self._intake = Intake()
-        self._zeros = 0  # samples in a row; -1: it has been told
+        self._zeros = 0  # samples since it was opened, and nothing else; -1: it has been heard, or that has been told
 
     @property
     def lost_blocks(self) -> int:
@@ -78,7 +78,8 @@ class Microphone:
     def _watch(self, samples: NDArray[np.int16]) -> None:
         """macOS, and a switch on the microphone, give zeros in place of an error."""
         if samples.any():
-            self._zeros = 0
+            # It may be heard. Zeros later on are a switch that somebody has pressed, or a clean pause of a line.
+            self._zeros = -1
         elif self._zeros >= 0 and not self._intake.stands_still:
             self._zeros += samples.size
             if self._zeros >= SILENT_AFTER * SAMPLE_RATE:
