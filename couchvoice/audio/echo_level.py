@@ -11,7 +11,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from couchvoice.audio.fader import QUIETEST, level
+from couchvoice.audio.fader import QUIETEST, level, loudest
 from couchvoice.audio.frames import FRAME_MS, is_audible
 from couchvoice.audio.reference import HOLD_MS
 
@@ -36,9 +36,9 @@ class EchoLevel:
     def expect(self, heard: float) -> float | None:
         """dBFS of the loudest echo that may be in this frame, before the frame itself, which has the level ``heard``,
         is learnt from. To be asked while the loudspeaker is audible. None: not known yet."""
-        loudest = max(self._played)
+        played = max(self._played)
         known = len(self._couplings) >= _LEARNING
-        expected = loudest + float(np.quantile(self._couplings, _LOUDEST)) if known else None
-        if loudest > QUIETEST:
-            self._couplings.append(heard - loudest)
+        expected = played + loudest(self._couplings, _LOUDEST) if known else None
+        if played > QUIETEST:
+            self._couplings.append(heard - played)
         return expected

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-import numpy as np
-
-from couchvoice.audio.fader import QUIETEST, Fader, level
+from couchvoice.audio.fader import QUIETEST, Fader, level, loudest
 from couchvoice.audio.frames import FRAME_MS, AudioFrame
 
 MARGIN = 6.0  # dB over the loudest background
@@ -53,4 +51,4 @@ class NoiseGate:
     def _threshold(self) -> float:
         if len(self._background) < _LEARNING:
             return NEAR_VOICE
-        return float(np.quantile(self._background, _LOUDEST)) + MARGIN + self._crept
+        return loudest(self._background, _LOUDEST) + MARGIN + self._crept

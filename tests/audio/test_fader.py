@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from couchvoice.audio.fader import FADE_MS, QUIETEST, Fader, level
+from couchvoice.audio.fader import FADE_MS, QUIETEST, Fader, level, loudest
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
 from tests.audio.tones import pcm16, tone
 
@@ -32,3 +32,9 @@ def test_levels_are_those_of_the_mean_power():
     assert level(pcm16(tone(1.0, amplitude=1.0))) == pytest.approx(-3.01, abs=0.01)
     assert level(pcm16(tone(1.0, amplitude=0.1))) == pytest.approx(-23.01, abs=0.01)
     assert level(silence(960)) == level(silence(0)) == QUIETEST
+
+
+def test_the_loudest_are_left_out_by_share():
+    assert loudest([-30.0, -50.0, -10.0, -40.0, -20.0], 1.0) == -10
+    assert loudest([-30.0, -50.0, -10.0, -40.0, -20.0], 0.5) == -30
+    assert loudest([-30.0], 0.99) == -30

@@ -16,6 +16,7 @@ from importlib.metadata import version
 BENCHMARKS = {
     "connect": "connect() to the open data channel, beside a bare aiortc script",
     "core": "µs per server event: parse and Session.receive, beside json.loads",
+    "echo": "dB of echo taken away, double talk, false turns and µs per frame by policy, beside bare AEC3 and none",
     "memory": "a client in a talk, beside a bare aiortc script; and with both ends embedded",
     "server": "a call's CPU, calls held per core, speech end to first sound, events, beside bare aiortc",
     "startup": "--help, the import, and talk until it listens, beside bare programs",

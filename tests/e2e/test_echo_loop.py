@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from couchvoice.audio.canceller import is_installed
-from tests.audio.pulse import SoundSystem, sound_system
+from couchvoice.local.engines.recordings import load_recordings
+from tests.audio.pulse import ROOT, SoundSystem, sound_system
 from tests.audio.tones import wav_bytes
 from tests.e2e.test_sound_card import lines_until, running
 from tests.requirements import require
@@ -80,3 +82,26 @@ async def test_doctor_tells_a_microphone_that_gives_nothing_but_zeros(looped: So
         assert await examining.wait() == 1
     assert "fail  input      the microphone opens and gives nothing but zeros" in printed
     assert "pass  output" in printed
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.row("B6")
+async def test_a_talk_in_the_loop_hears_the_user_and_nobody_else(looped: SoundSystem, tmp_path: Path):
+    require(is_installed(), "livekit (the extra aec)")
+    said = [
+        written(tmp_path / f"{number}.wav", recording.samples / 32768, recording.rate)
+        for number, recording in enumerate(load_recordings([ROOT / "fixtures" / "first-talk.wav"])[:2])
+    ]
+    environment = looped.environment | {"COUCHVOICE_STATE_DIR": str(tmp_path)}
+    talk = [sys.executable, "-m", "couchvoice", "talk", *DEVICES, "--json"]
+    async with running(*talk, environment=environment) as talking:
+        lines = await lines_until(talking, type="state", state="listening")
+        for wav in said:
+            async with running("paplay", "-d", "micfeed", wav, environment=environment) as speaking:
+                await speaking.wait()
+            lines += await lines_until(talking, type="turn")
+        talking.send_signal(signal.SIGINT)
+        lines += await lines_until(talking, type="summary")
+        assert await talking.wait() == 130
+    turns = [(line["user_text"], line["outcome"]) for line in lines if line["type"] == "turn"]
+    assert turns == [("Hello, can you hear me?", "completed"), ("Is memory on for this conversation?", "completed")]
