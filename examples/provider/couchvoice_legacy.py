@@ -55,8 +55,11 @@ class LegacyProvider:
         reply = await self._upstream.post(self._sessions_url, headers=await self._headers(), json=flat)
         if not reply.ok:
             raise self._upstream.failed(Failure.ERROR, f"answered {reply.status}")
-        secret = json.loads(reply.body)["client_secret"]
-        return ClientSecret(Private(secret["value"]), float(secret["expires_at"]))
+        try:
+            secret = json.loads(reply.body)["client_secret"]
+            return ClientSecret(Private(secret["value"]), float(secret["expires_at"]))
+        except (ValueError, LookupError, TypeError) as exc:
+            raise self._upstream.failed(Failure.ERROR, "sent no usable secret") from exc
 
     async def answer(self, offer: str, session_config: Mapping[str, Any], *, safety_identifier: str) -> str:
         secret = await self.mint(session_config, safety_identifier=safety_identifier)

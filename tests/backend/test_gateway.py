@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import socket
@@ -332,6 +333,31 @@ async def test_the_local_server_answers_an_offer_that_comes_through_the_backend(
     answer = response.json()["sdp"]
     for line in ("v=0", "m=audio", "m=application", "opus/48000", "a=fingerprint:", "a=candidate:"):
         assert line in answer
+
+
+@pytest.mark.row("C8")
+async def test_the_local_server_records_for_whom_a_session_is_and_never_their_name(
+    tmp_path: Path, offering: RTCPeerConnection, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with (
+        running_realtime_app(EngineOptions(phrases=False), ServerOptions(api_key=API_KEY)) as realtime,
+        realtime.asgi.router.lifespan_context(realtime.asgi),
+        httpx.AsyncClient(transport=httpx.ASGITransport(realtime.asgi)) as client,
+    ):
+        provider = openai_like("local", transport=httpx.ASGITransport(realtime.asgi))
+        async with running_backend(tmp_path / "state", provider=provider) as backend:
+            for who in ({"thread_id": "thread-of-nobody"}, {"thread_id": "t1", "user_id": "ada.lovelace"}):
+                reply = (await backend.session(**who)).json()
+                answer = await client.post(
+                    reply["calls_url"],
+                    content=offering.localDescription.sdp,
+                    headers={"Authorization": f"Bearer {reply['client_secret']}", "Content-Type": "application/sdp"},
+                )
+                assert answer.status_code == 201
+    for name in ("thread-of-nobody", "ada.lovelace"):
+        assert f"for safety identifier {hashlib.sha256(name.encode()).hexdigest()}" in caplog.text
+        assert name not in caplog.text
 
 
 # VoiceAssist

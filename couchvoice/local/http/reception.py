@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import math
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,10 @@ _ID_BYTES = 12
 _TRANSCRIPTION = "transcription"
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."  # a browser's WebSocket has no headers
 _AZURES_KEY = "api-key"  # a header
+_SAFETY_IDENTIFIER = "openai-safety-identifier"
+_MAX_IDENTIFIER = 64  # characters: a SHA-256 in hex
+
+log = logging.getLogger("couchvoice.local.http.app")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,13 @@ class Reception:
         # Checked before it is bound to a secret.
         session = SessionObject(new_id("sess"), wanted.session, now + lifetime)
         try:
-            secret = self._book.mint(wanted.session, now=now, lifetime=lifetime, faults=_named_faults(request))
+            secret = self._book.mint(
+                wanted.session,
+                now=now,
+                lifetime=lifetime,
+                faults=_named_faults(request),
+                safety_identifier=_safety_identifier(request),
+            )
         except BookFull as exc:
             message = "There are as many live client secrets as this server keeps."
             wait = math.ceil(exc.seconds)
@@ -107,6 +118,9 @@ class Reception:
         session = SessionObject(session_id, _config(admitted, request, brought or {}), expires_at)
         if admitted.secret is not None and not self._book.spend(admitted.secret):
             raise Refused(HTTPStatus.UNAUTHORIZED, "invalid_api_key", "The client secret has been used.")
+        # OpenAI: the identifier that a secret was minted with holds for whatever it opens.
+        identifier = admitted.secret.safety_identifier if admitted.secret is not None else _safety_identifier(request)
+        log.info("- %s for safety identifier %s", session_id, identifier or "(none)")
         try:
             yield session
         except BaseException:
@@ -152,6 +166,11 @@ def _named_faults(request: HTTPConnection) -> Faults:
     """Raises BadEvent."""
     by_header = parse_faults(request.headers.get(HEADER, ""))
     return parse_faults(request.query_params.get(PARAM, "")).over(by_header)
+
+
+def _safety_identifier(request: HTTPConnection) -> str | None:
+    identifier = request.headers.get(_SAFETY_IDENTIFIER)
+    return identifier[:_MAX_IDENTIFIER] if identifier else None
 
 
 def _credential(request: HTTPConnection) -> str:

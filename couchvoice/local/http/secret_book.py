@@ -43,6 +43,7 @@ class ClientSecret:
     expires_at: float  # seconds since the epoch
     session: Mapping[str, Any]
     faults: Faults
+    safety_identifier: str | None = None  # for whom it was minted, as the backend hashed them
 
 
 class BookFull(Exception):
@@ -81,13 +82,14 @@ class SecretBook:
         now: float,
         lifetime: int = DEFAULT_LIFETIME,
         faults: Faults | None = None,
+        safety_identifier: str | None = None,
     ) -> ClientSecret:
         """Raises BookFull."""
         self._forget_expired(now)
         if len(self._live) >= MAX_LIVE:
             raise BookFull(min(secret.expires_at for secret in self._live.values()) - now)
         value = PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
-        secret = ClientSecret(value, now + lifetime, session, faults or Faults())
+        secret = ClientSecret(value, now + lifetime, session, faults or Faults(), safety_identifier)
         self._live[value] = secret
         return secret
 
