@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from couchvoice.audio.echo_policy import EchoPolicy
     from couchvoice.audio.frames import AudioFrame
     from couchvoice.audio.microphone import Microphone
     from couchvoice.audio.sink import NullSink
@@ -39,6 +40,7 @@ __all__ = [
     "AudioFrame",
     "CouchvoiceError",
     "DeviceChanged",
+    "EchoPolicy",
     "Endpoints",
     "Interrupted",
     "Microphone",
@@ -64,6 +66,7 @@ __all__ = [
 _HOMES = {
     "AudioFrame": "couchvoice.audio.frames",
     "CouchvoiceError": "couchvoice.errors",
+    "EchoPolicy": "couchvoice.audio.echo_policy",
     "Endpoints": "couchvoice.client.endpoints",
     "Microphone": "couchvoice.audio.microphone",
     "NullSink": "couchvoice.audio.sink",

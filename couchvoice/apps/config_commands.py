@@ -15,7 +15,6 @@ from typing import Annotated
 import typer
 
 from couchvoice.apps.command import settings_from
-from couchvoice.apps.screen import clean
 from couchvoice.private import Private
 from couchvoice.settings import Settings
 
@@ -33,6 +32,8 @@ def show(json: Annotated[bool, typer.Option("--json", help="One JSON object on s
     if json:
         typer.echo(json_module.dumps(shown, indent=2))
         return
+    from couchvoice.apps.screen import clean
+
     for name, value in shown.items():
         typer.echo(f"{name} = {'(not set)' if value is None else clean(str(value))}")
 
