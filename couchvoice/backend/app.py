@@ -17,9 +17,10 @@ from couchvoice.backend.body_limit import BodyLimit
 from couchvoice.backend.figures import Figures
 from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.gateway import Gateway
-from couchvoice.backend.guard import HEALTH_PATH, READY_PATH, Door
+from couchvoice.backend.guard import HEALTH_PATH, OPENAPI_PATH, READY_PATH, Door
 from couchvoice.backend.guards import Guards
 from couchvoice.backend.memory_context import MemorySource, NoMemory
+from couchvoice.backend.openapi import install_openapi
 from couchvoice.backend.opener import SessionOpener
 from couchvoice.backend.providers import Provider
 from couchvoice.backend.refusals import error_response, install_error_bodies
@@ -102,7 +103,8 @@ def create_app(
             await guards.close()
 
     # FastAPI's documentation pages load scripts from elsewhere.
-    app = FastAPI(title="couchvoice backend", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(lifespan=lifespan, openapi_url=OPENAPI_PATH, docs_url=None, redoc_url=None)
+    install_openapi(app)
     # The last one added stands outermost: nobody's body is read before it is known who sends it.
     app.add_middleware(BodyLimit)
     app.add_middleware(Door, authentication=guards.authentication, admin=guards.admin, count=figures.count)
