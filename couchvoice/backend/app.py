@@ -20,7 +20,7 @@ from couchvoice.backend.gateway import Gateway
 from couchvoice.backend.guard import HEALTH_PATH, OPENAPI_PATH, READY_PATH, Door
 from couchvoice.backend.guards import Guards
 from couchvoice.backend.memory_context import MemorySource, NoMemory
-from couchvoice.backend.openapi import install_openapi
+from couchvoice.backend.openapi import install_openapi, operation_id
 from couchvoice.backend.opener import SessionOpener
 from couchvoice.backend.providers import Provider
 from couchvoice.backend.refusals import error_response, install_error_bodies
@@ -103,7 +103,13 @@ def create_app(
             await guards.close()
 
     # FastAPI's documentation pages load scripts from elsewhere.
-    app = FastAPI(lifespan=lifespan, openapi_url=OPENAPI_PATH, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        lifespan=lifespan,
+        openapi_url=OPENAPI_PATH,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=operation_id,
+    )
     install_openapi(app)
     # The last one added stands outermost: nobody's body is read before it is known who sends it.
     app.add_middleware(BodyLimit)

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 import couchvoice
 from couchvoice.backend.error_codes import ERROR_CODES
@@ -59,6 +60,11 @@ def install_openapi(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI: "override the openapi() method"
+
+
+def operation_id(route: APIRoute) -> str:
+    """FastAPI's own takes a slash for a dash, and two paths for one."""
+    return ".".join([*sorted(method.lower() for method in route.methods or ()), *route.path.strip("/").split("/")])
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

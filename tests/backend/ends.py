@@ -25,16 +25,25 @@ from couchvoice.contract import CONFIG_PATH, END_PATH, SESSION_PATH, SESSION_TOK
 from couchvoice.private import Private
 
 API_KEY = "sk-CANARY-0123456789abcdef"
+ANSWER = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
 PROVIDER_URL = "http://127.0.0.1:9999/v1"
 
 
 class ProviderEnd:
-    """The client_secrets endpoint of a provider. Set ``reply`` to make it answer something else."""
+    """The endpoints of a provider: client_secrets, calls. Set ``reply`` to make it answer something else."""
 
     def __init__(self, base: str = "/v1") -> None:
         self.requests: list[tuple[Mapping[str, str], dict[str, Any]]] = []
         self.reply: Response | None = None
-        self.app = Starlette(routes=[Route(f"{base}/realtime/client_secrets", self._mint, methods=["POST"])])
+        self.app = Starlette(
+            routes=[
+                Route(f"{base}/realtime/client_secrets", self._mint, methods=["POST"]),
+                Route(f"{base}/realtime/calls", self._answer, methods=["POST"]),
+            ]
+        )
+
+    async def _answer(self, _: Request) -> Response:
+        return Response(ANSWER, HTTPStatus.CREATED, media_type="application/sdp")
 
     async def _mint(self, request: Request) -> Response:
         body = await request.json()
