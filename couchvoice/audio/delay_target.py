@@ -11,7 +11,7 @@ from bisect import bisect_left, insort
 from collections import deque
 
 WINDOW = 150  # packets that are remembered: 3 s of 20 ms packets
-LATE_SHARE = 0.03  # of the remembered packets may come too late
+LATE_SHARE = 0.01  # of the remembered packets may come too late: each costs a guess, and FEC needs its packet in time
 MARGIN_MS = 3  # ms, and one block of the card, before it is needed that a packet should be here
 LARGEST_MS = 400  # ms of spread that is waited for: more is not a conversation any more
 
