@@ -28,6 +28,7 @@ __all__ = [
     "Ends",
     "EngineOptions",
     "ServerOptions",
+    "embedded_backend",
     "embedded_ends",
     "missing_key",
     "new_guarded_backend_app",
@@ -83,6 +84,14 @@ async def embedded_ends(
 
 
 @asynccontextmanager
+async def embedded_backend(settings: Settings) -> AsyncIterator[Any]:
+    """The backend without a provider, for what it keeps: an application that answers at BACKEND_URL."""
+    nobody = replace(settings, provider="local", realtime_url=None)
+    async with _running_backend(nobody, None, ()) as backend:
+        yield backend
+
+
+@asynccontextmanager
 async def running_realtime_app(
     engines: EngineOptions | None = None, server: ServerOptions | None = None
 ) -> AsyncIterator[RealtimeApp]:
@@ -128,6 +137,7 @@ def _new_backend_app(
     import httpx
 
     from couchvoice.backend import SqlStore, create_app
+    from couchvoice.backend.finalizer import Finalizer
     from couchvoice.backend.providers.catalog import open_providers
     from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry, installed_tools
 
@@ -135,8 +145,10 @@ def _new_backend_app(
         settings = replace(settings, realtime_url=realtime_url)
     transport = None if realtime_app is None else httpx.ASGITransport(realtime_app)
     provider, endpoints = open_providers(settings, transport=transport)
+    store = SqlStore(settings.database)
     return create_app(
-        store=SqlStore(settings.database),
+        store=store,
+        finalizer=Finalizer(store, finalize_after=settings.finalize_after),
         provider=provider,
         endpoints=endpoints,
         tools=ToolRegistry([*STANDARD_TOOLS, *installed_tools(), *tools]),

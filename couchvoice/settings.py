@@ -31,6 +31,7 @@ _ENVIRONMENT = {
     "token": "COUCHVOICE_TOKEN",
     "state_dir": "COUCHVOICE_STATE_DIR",
     "database_url": "COUCHVOICE_DATABASE_URL",
+    "finalize_after": "COUCHVOICE_FINALIZE_AFTER",
     "log": "COUCHVOICE_LOG",
     "echo": "COUCHVOICE_ECHO",
     "noise_suppression": "COUCHVOICE_NOISE_SUPPRESSION",
@@ -83,6 +84,7 @@ _KEYS = frozenset({"openai_api_key", "azure_api_key", "engine_key", "jwt_key", "
 _SECRETS = _KEYS | {"token"}
 # What is no text.
 _TYPES: Mapping[str, type] = {
+    "finalize_after": float,
     "session_rate": int,
     "tool_rate": int,
     "speed": float,
@@ -166,6 +168,7 @@ class Settings:
     token: Private | None = None
     state_dir: Path
     database_url: str | None = None
+    finalize_after: float = 20 * 60  # seconds without a turn; then the backend ends the session by itself
     log: str = "warning"
     echo: str = "auto"  # an EchoPolicy, of the client
     noise_suppression: bool = False  # of the client

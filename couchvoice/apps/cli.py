@@ -17,6 +17,7 @@ import couchvoice
 from couchvoice.apps.command import fail, settings_from
 from couchvoice.apps.config_commands import config_app
 from couchvoice.apps.serve_commands import serve_app
+from couchvoice.apps.threads_commands import end, threads_app
 from couchvoice.audio.echo_policy import EchoPolicy
 from couchvoice.errors import ConfigError, CouchvoiceError
 
@@ -28,6 +29,8 @@ app = typer.Typer(
 )
 app.add_typer(serve_app, name="serve")
 app.add_typer(config_app, name="config")
+app.add_typer(threads_app, name="threads")
+app.command()(end)
 
 # contract.VOICES, whose import would make --help slow; a test compares them.
 _VOICES = "alloy, ash, ballad, cedar, coral, echo, marin, sage, shimmer, verse"
@@ -103,6 +106,9 @@ def talk(
     no_finalize: Annotated[
         bool, typer.Option("--no-finalize", help="Leave the thread open: no /end after the talk.")
     ] = False,
+    no_transcript: Annotated[
+        bool, typer.Option("--no-transcript", help="Let the backend keep that there was a turn, not what was said.")
+    ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines of text, no moving view.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object per line on stdout.")] = False,
 ) -> None:
@@ -138,6 +144,7 @@ def talk(
         finalize=not no_finalize,
         volume=volume,
         meter=not no_meter,
+        transcript=not no_transcript,
     )
     try:
         with asyncio.Runner() as runner:

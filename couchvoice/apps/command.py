@@ -24,7 +24,7 @@ class Auth(StrEnum):
     jwt = "jwt"
 
 
-def settings_from(**options: str | int | None) -> Settings:
+def settings_from(**options: str | float | None) -> Settings:
     try:
         settings = load_settings(options)
         if settings.log.lower() not in _LOG_LEVELS:

@@ -173,6 +173,10 @@ def serve_backend(
     ] = None,
     realtime_url: Annotated[str | None, typer.Option(help="Base URL of the provider.")] = None,
     database: Annotated[str | None, typer.Option(help="SQLAlchemy URL. Default: a file in the state folder.")] = None,
+    finalize_after: Annotated[
+        float | None,
+        typer.Option(min=1, metavar="SECONDS", help="End a session without a turn for so long. Default: 1200."),
+    ] = None,
     auth: Annotated[
         Auth | None,
         typer.Option(
@@ -212,6 +216,7 @@ def serve_backend(
         provider=provider,
         realtime_url=realtime_url,
         database_url=database,
+        finalize_after=finalize_after,
         auth=auth.value if auth else None,
         allow_origin=" ".join(allow_origin) if allow_origin else None,
         allow_host=" ".join(allow_host) if allow_host else None,

@@ -34,6 +34,7 @@ class TalkOptions:
     finalize: bool = True
     volume: float = FULL_VOLUME  # percent
     meter: bool = True
+    transcript: bool = True
 
     @property
     def is_typed(self) -> bool:
@@ -78,6 +79,7 @@ def request_of(options: TalkOptions, *, embedded: bool) -> SessionRequest:
             memory_mode=options.memory,
             assistant_voice=options.voice,
             language=options.language,
+            save_transcript=None if options.transcript else False,
         )
     except ValueError as exc:
         raise ConfigError("--thread must name a thread (1 to 200 characters), --user and --voice must be text") from exc

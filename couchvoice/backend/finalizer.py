@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from couchvoice.backend.arc import episodic_arc
 from couchvoice.backend.store import Arc, Claim, FinalizationInProgress, Store, Turn
+from couchvoice.errors import ConfigError
 
 FINALIZE_AFTER = 20 * 60.0  # seconds without a turn; then the session counts as ended
+LONGEST_SILENCE = 366 * 86400.0  # seconds
 BUSY_TIMEOUT = 20.0  # seconds to wait for somebody else's claim; the client waits 30
 LOOK_AGAIN = 0.05  # seconds; another process has no way to tell that it is ready
 LONGEST_PAUSE = 60.0  # seconds between two looks for quiet threads
@@ -42,6 +44,9 @@ class Finalizer:
         finalize_after: float = FINALIZE_AFTER,
         now: Callable[[], datetime] = _now,
     ) -> None:
+        """Raises ConfigError."""
+        if not 0 < finalize_after <= LONGEST_SILENCE:
+            raise ConfigError(f"finalize_after is {finalize_after:g}: give seconds, more than 0 and at most a year")
         self._store = store
         self._summarize = summarize
         self._finalize_after = finalize_after
@@ -92,21 +97,28 @@ class Finalizer:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Sweep again and again while the context lasts."""
-        sweeping = asyncio.create_task(self._run(), name="finalizer")
+        stopping = asyncio.Event()
+        sweeping = asyncio.create_task(self._run(stopping), name="finalizer")
         try:
             yield
         finally:
-            sweeping.cancel()
-            await asyncio.wait([sweeping])
+            # Not cancelled: a thread that it has claimed would stay so until the lease runs out.
+            stopping.set()
+            _, late = await asyncio.wait([sweeping], timeout=SHUTDOWN_TIMEOUT)
+            if late:
+                sweeping.cancel()
+                await asyncio.wait([sweeping])
 
-    async def _run(self) -> None:
+    async def _run(self, stopping: asyncio.Event) -> None:
         pause = min(LONGEST_PAUSE, self._finalize_after / LOOKS)
-        while True:
+        while not stopping.is_set():
             try:
                 await self.sweep()
             except Exception as exc:  # one look of a serving loop: the database may answer the next
                 _log.error("x looking for quiet threads failed: %s", type(exc).__name__)
-            await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await stopping.wait()
 
     async def shut_down(self) -> None:
         """Finalize what this process served last. What is not done in time, the next process does when it is due."""

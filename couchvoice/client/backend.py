@@ -8,11 +8,12 @@ what, where and whether another try makes sense.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from couchvoice.addresses import require_safe_url
+from couchvoice.client.exchange import Reply, exchange
 from couchvoice.contract import (
     CONFIG_PATH,
     END_PATH,
@@ -24,7 +25,6 @@ from couchvoice.contract import (
     ConfigRequest,
     EndReply,
     EndRequest,
-    ErrorBody,
     SessionReply,
     SessionRequest,
     ToolCallRecord,
@@ -33,25 +33,22 @@ from couchvoice.contract import (
     TranscriptEntry,
     TurnReply,
     TurnRequest,
+    without_transcript,
 )
 from couchvoice.core.effects import CallTool
 from couchvoice.core.turn import FinishedTurn
-from couchvoice.errors import BackendError, RateLimited, Unauthorized, Unavailable
+from couchvoice.errors import BackendError
 from couchvoice.private import Private
-from couchvoice.transports.http import HttpClient, HttpFailure, HttpReply
+from couchvoice.transports.http import HttpClient
 
 SESSION_TIMEOUT = 10.0  # seconds
 TOOL_TIMEOUT = 15.0  # seconds; then the model is told that the tool failed
 TURN_TIMEOUT = 10.0  # seconds
 END_TIMEOUT = 30.0  # seconds; a backend may write a summary
 CONFIG_TIMEOUT = 10.0  # seconds
-MAX_CODE = 80  # characters of an error's code
-MAX_MESSAGE = 300  # characters of an error's message
 
 # How a backend says that it has no such endpoint; any other code of a 404 is about the thread.
 _NO_ENDPOINT = frozenset({"http_404", "http_405", "not_found", "method_not_allowed"})
-
-_Reply = TypeVar("_Reply", bound=BaseModel)
 
 
 class Backend(Protocol):
@@ -126,6 +123,8 @@ class HttpBackend:
             outcome=turn.outcome.value,
             timings=dict(turn.timings),
         )
+        if self._request.save_transcript is False:
+            request = without_transcript(request)  # here already: another backend may not know the wish
         return await self._post(TURN_PATH, request, TurnReply, within=TURN_TIMEOUT)
 
     async def end_session(self) -> EndReply:
@@ -149,45 +148,6 @@ class HttpBackend:
             detail = "it cannot change a session that is running"
             raise BackendError(exc.endpoint, exc.status, "config_not_supported", detail) from exc
 
-    async def _post(self, path: str, request: BaseModel, expect: type[_Reply], *, within: float) -> _Reply:
-        url = self._base_url + path
+    async def _post(self, path: str, request: BaseModel, expect: type[Reply], *, within: float) -> Reply:
         body = request.model_dump_json(exclude_none=True).encode()
-        try:
-            reply = await self._http.post(url, body, self._headers, within=within)
-        except HttpFailure as exc:
-            raise Unavailable(url, None, "backend_unreachable", str(exc)) from exc
-        if not reply.ok:
-            raise _refusal(url, reply)
-        try:
-            return expect.model_validate_json(reply.body)
-        except ValidationError as exc:
-            what = "no JSON" if exc.errors()[0]["type"] == "json_invalid" else f"not what {path} promises"
-            raise BackendError(url, None, "backend_answered_nonsense", f"the answer is {what}") from exc
-
-
-def _refusal(url: str, reply: HttpReply) -> BackendError:
-    code, message = f"http_{reply.status}", f"{len(reply.body)} bytes that are no error message"
-    try:
-        detail = ErrorBody.model_validate_json(reply.body).detail
-        code, message = detail.code[:MAX_CODE], detail.message[:MAX_MESSAGE]
-    except ValidationError:
-        pass  # the status alone has to do
-    match reply.status:
-        case 401 | 403:
-            return Unauthorized(url, reply.status, code, message)
-        case 429:
-            limited = RateLimited(url, reply.status, code, message)
-            limited.retry_after = _seconds(reply.headers.get("retry-after"))
-            return limited
-        case status if status >= 500:
-            return Unavailable(url, status, code, message)
-        case status:
-            return BackendError(url, status, code, message)
-
-
-def _seconds(text: str | None) -> float | None:
-    """``Retry-After`` in seconds; the form with a date is ignored."""
-    try:
-        return max(0.0, float(text or ""))
-    except ValueError:
-        return None
+        return await exchange(self._http, "POST", self._base_url, path, body, self._headers, expect, within=within)

@@ -39,7 +39,7 @@ class HttpReply:
 
 
 class HttpClient:
-    """Posts to one server. ``app`` is an ASGI application that answers in this process, without a port."""
+    """Speaks to one server. ``app`` is an ASGI application that answers in this process, without a port."""
 
     def __init__(self, base_url: str, *, app: Any = None) -> None:
         parts = urlsplit(require_safe_url(base_url))
@@ -63,9 +63,15 @@ class HttpClient:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, within: float) -> HttpReply:
         """Post and read the whole answer within that many seconds. Raises HttpFailure."""
+        return await self.send("POST", url, body, headers, within=within)
+
+    async def send(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, within: float
+    ) -> HttpReply:
+        """As ``post``, with any method."""
         with _map_httpx_errors():
             # httpx bounds each read, not the sum of them: a slow body would go on for ever.
-            async with asyncio.timeout(within), self._http.stream("POST", url, content=body, headers=headers) as reply:
+            async with asyncio.timeout(within), self._http.stream(method, url, content=body, headers=headers) as reply:
                 return HttpReply(reply.status_code, reply.headers, await _read(reply))
 
     async def close(self) -> None:
