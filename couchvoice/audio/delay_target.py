@@ -13,6 +13,7 @@ from collections import deque
 WINDOW = 150  # packets that are remembered: 3 s of 20 ms packets
 LATE_SHARE = 0.01  # of the remembered packets may come too late: each costs a guess, and FEC needs its packet in time
 MARGIN_MS = 3  # ms, and one block of the card, before it is needed that a packet should be here
+RECOVERY_WINDOW = 500  # packets (10 s) for which one that brought back a lost one is remembered
 LARGEST_MS = 400  # ms of spread that is waited for: more is not a conversation any more
 
 _PER_MS = 48
@@ -26,9 +27,22 @@ class DelayTarget:
     def __init__(self) -> None:
         self._leads: deque[int] = deque()
         self._sorted: list[int] = []
+        self._recovery = 0  # samples that a lost packet is waited for, until the next one brings it
+        self._since_recovery = 0  # packets
+
+    def recoverable(self, samples: int) -> None:
+        """The packet that comes now holds a copy of a lost one, so many samples long, which is worth waiting for.
+
+        For as long as that may happen again: with a wait of its own for each loss the sound would stretch and shrink
+        all the time, which is worse to hear than one frame more of delay.
+        """
+        self._recovery, self._since_recovery = samples, 0
 
     def add(self, lead: int) -> None:
         """A packet came, in time or not."""
+        self._since_recovery += 1
+        if self._since_recovery > RECOVERY_WINDOW:
+            self._recovery = 0
         self._leads.append(lead)
         insort(self._sorted, lead)
         if len(self._leads) > WINDOW:
@@ -45,7 +59,7 @@ class DelayTarget:
         tolerated = self._sorted[int(len(self._sorted) * LATE_SHARE)]
         # The typical packet must not wait longer for the sake of the latest ones.
         typical = self._sorted[len(self._sorted) // 2]
-        return max(tolerated, typical - _LARGEST) - _MARGIN - block
+        return max(tolerated, typical - _LARGEST) - _MARGIN - block - self._recovery
 
     def typical_wait_ms(self, block: int) -> float:
         """From a typical packet's arrival to its sound, once the target is reached."""

@@ -40,6 +40,7 @@ _LONGER = LONGER_MS * _PER_MS
 _SHORTER = SHORTER_MS * _PER_MS
 _CALM = CALM_MS * _PER_MS
 _FADE_IN = 5 * _PER_MS
+PATIENCE = 2 * FRAME_SAMPLES  # that were filled in already when a copy of what was lost came: more is not said twice
 _OPUS_UNIT = SAMPLE_RATE // 400  # libopus conceals multiples of 2.5 ms
 _DTX_BYTES = 2  # RFC 6716 §3.1, RFC 7587 §3.1.3: a packet of one or two bytes says that there is nothing to say
 
@@ -90,8 +91,7 @@ class StreamPlayer:
         before = self._packets.sequence_before(timed)
         self._target.add(timed.start - now)
         if before is not None and before != timed.sequence - 1 and has_fec(packet.payload):
-            # What was lost comes with this packet, and is worth waiting for.
-            self._target.add(2 * timed.start - timed.end - now)
+            self._target.recoverable(timed.end - timed.start)
         if self._playhead is not None and timed.end <= self._playhead:
             self._counts.late += 1
             self._too_late += 1
@@ -151,9 +151,8 @@ class StreamPlayer:
         if gap > _GAP_LIMIT:
             self._target = DelayTarget()  # it knows the old timeline only
             return first.start
-        if 0 < gap <= first.end - first.start and held <= FRAME_SAMPLES and has_fec(first.payload):
-            return playhead
-        return playhead + max(0, min(gap, held))
+        spared = _recoverable(first) if held <= PATIENCE else 0
+        return playhead + max(0, min(gap - spared, held))
 
     def _pass_pause(self, first: TimedPacket, gap: int, surplus: int, played: int) -> NDArray[np.int16]:
         """The far end sent nothing for a while (DTX): nothing is lost, and some of the pause may be left out."""
@@ -169,12 +168,13 @@ class StreamPlayer:
     def _bridge(self, first: TimedPacket, gap: int) -> NDArray[np.int16]:
         """Packets are missing before the first one that is here."""
         assert self._playhead is not None  # as in next_piece
-        if gap <= first.end - first.start and gap % _OPUS_UNIT == 0 and has_fec(first.payload):
+        recoverable = _recoverable(first)
+        if gap == recoverable:
             piece = self._decoder.recover(first.payload, gap)
             self._counts.recovered += piece.size
             self._filled = 0
         else:
-            piece = self._fill(min(FRAME_SAMPLES, gap))
+            piece = self._fill(min(FRAME_SAMPLES, gap - recoverable if gap > recoverable else gap))
         self._playhead += piece.size
         return piece
 
@@ -233,3 +233,8 @@ class StreamPlayer:
         self._filled += samples
         self._counts.concealed += 0 if self._pausing else samples
         return filling
+
+
+def _recoverable(packet: TimedPacket) -> int:
+    """How much of the sound before this packet it brings with it (in-band FEC: the frame before it)."""
+    return packet.end - packet.start if has_fec(packet.payload) else 0
