@@ -10,8 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 
-WINDOW = 150  # packets that are remembered: 3 s of 20 ms packets
-LATE_SHARE = 0.01  # of the remembered packets may come too late: each costs a guess, and FEC needs its packet in time
+WINDOW = 180  # packets that are remembered: 3.6 s of 20 ms packets
 MARGIN_MS = 3  # ms, and one block of the card, before it is needed that a packet should be here
 RECOVERY_WINDOW = 500  # packets (10 s) for which one that brought back a lost one is remembered
 LARGEST_MS = 400  # ms of spread that is waited for: more is not a conversation any more
@@ -49,17 +48,16 @@ class DelayTarget:
             del self._sorted[bisect_left(self._sorted, self._leads.popleft())]
 
     def offset(self, block: int) -> int | None:
-        """The playhead's place less the samples played, at which nearly all packets come in time. None: not known.
+        """The playhead's place less the samples played, at which all remembered packets come in time. None: not known.
 
         ``block``: how many samples the card takes at a time. Between two of them nobody sees a packet come, so all of
         them may seem to come a whole block later from one moment to the next.
         """
         if not self._sorted:
             return None
-        tolerated = self._sorted[int(len(self._sorted) * LATE_SHARE)]
-        # The typical packet must not wait longer for the sake of the latest ones.
-        typical = self._sorted[len(self._sorted) // 2]
-        return max(tolerated, typical - _LARGEST) - _MARGIN - block - self._recovery
+        # Each late packet is a guess that is heard: one in a hundred costs more than the time to wait for it.
+        latest, typical = self._sorted[0], self._sorted[len(self._sorted) // 2]
+        return max(latest, typical - _LARGEST) - _MARGIN - block - self._recovery
 
     def typical_wait_ms(self, block: int) -> float:
         """From a typical packet's arrival to its sound, once the target is reached."""
