@@ -21,22 +21,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from couchvoice.audio.echo import EchoControl, Unprotected
-from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
+from couchvoice.audio.frames import AudioFrame
 from couchvoice.audio.meter import LevelMeter
-from couchvoice.audio.packet_buffer import MediaPacket
-from couchvoice.audio.playout import PlayoutBuffer
 from couchvoice.audio.report import DeviceReport, Reporting
 from couchvoice.audio.sink import Sink
 from couchvoice.audio.source import Source
 from couchvoice.client.backend import Backend
-from couchvoice.client.barge_in import BargeInClock
 from couchvoice.client.letting_go import let_go
 from couchvoice.client.microphone_feed import MicrophoneFeed
-from couchvoice.client.own_voice import OwnVoice, Speak
+from couchvoice.client.own_voice import Speak
+from couchvoice.client.playback import Playback
 from couchvoice.client.recorder import Recorder
 from couchvoice.client.tool_call import run_tool
 from couchvoice.client.updates import Updates
@@ -93,13 +88,14 @@ class Client:
     ) -> None:
         echo = echo or Unprotected()
         self.session = Session(key, speaks_text=speak_text is not None)
-        watched = overhear is not None or speak_text is not None
-        self.input_meter, self.output_meter = LevelMeter(), LevelMeter()
-        self.playout = PlayoutBuffer(
-            on_activity=self._playback_changed_in_thread,
-            on_played=self._played_in_thread,
-            on_received=self._received_in_thread if watched else None,
-            on_silenced=self._silenced_in_thread,
+        self.input_meter = LevelMeter()
+        self.playback = Playback(
+            echo=echo,
+            audible=self._playback_changed,
+            observe=self._observe,
+            tell=self._receive,
+            overhear=overhear,
+            speak_text=speak_text,
         )
         self.reply: SessionReply | None = None
         self.end_reply: EndReply | None = None
@@ -112,19 +108,12 @@ class Client:
         self.updates = Updates(self.session, backend, self._perform)
         self._backend = backend
         self._microphone = MicrophoneFeed(source, echo=echo, is_meant=lambda: self.session.hears_user, fail=self._fail)
-        self._own_voice: OwnVoice | None = None
-        if speak_text is not None:
-            self._own_voice = OwnVoice(speak_text, self.playout, tell=self._receive, observe=self._observe)
         self._sink = sink
-        self._echo = echo
         for device in (source, sink):
             if isinstance(device, Reporting):
                 device.report_to(self._device_changed)
         self._open_transport = open_transport
         self._observer = observe
-        self._overhear = overhear
-        self._heard = silence(0)  # of the provider's packets, until it makes a frame
-        self._barge_in = BargeInClock(self._observe)
         self._finalize = finalize
         self._recorder = Recorder(backend, self._observe)
         self._loop = asyncio.get_running_loop()
@@ -168,20 +157,6 @@ class Client:
         self.input_meter.add(frame.samples)
         return frame
 
-    def hear(self, frame: AudioFrame) -> None:
-        """The provider's sound, from a transport that brings frames."""
-        if not self._covered(frame):
-            self.playout.push(frame)
-
-    def receive(self, packet: MediaPacket) -> None:
-        """The provider's sound, from a transport that brings packets."""
-        self.playout.receive(packet)
-
-    def conceal(self, ms: float) -> None:
-        """So much of the provider's sound was lost."""
-        if self._own_voice is None or not self._own_voice.sounding:
-            self.playout.conceal(ms)
-
     def send_text(self, text: str) -> None:
         """Raises NotConnected, and MessageTooLarge for more than MAX_TEXT characters. Blank text says nothing."""
         if len(text) > MAX_TEXT:
@@ -224,7 +199,7 @@ class Client:
         self._transport = self._open_transport(self.reply, self)
         await self._transport.connect()
         self.connect_ms = (self._now() - started) * 1000
-        await self._sink.open(self.playout)
+        await self._sink.open(self.playback.buffer)
         self.was_open = True
         self._perform(self.session.opened(self._now()))
         log.info("- ready after %.0f ms", self.connect_ms)
@@ -312,17 +287,14 @@ class Client:
             case RecordTurn(turn):
                 self._recorder.put(turn)
             case FlushPlayback():
-                self.playout.flush()
-                if self._own_voice is not None:
-                    self._own_voice.stop()
-            case SpeakText(response_id, text):
-                assert self._own_voice is not None  # else the session would not know of it
+                self.playback.flush()
+            case SpeakText():
                 assert self._tasks is not None  # as above
-                self._own_voice.begin(response_id, text, self._tasks)
+                self.playback.speak(effect, self._tasks)
             case UpdateAnswered(problem):
                 self.updates.answered(problem)
             case Interrupted():
-                self._barge_in.begin(effect, self._now())
+                self.playback.interrupted(effect)
             case EndSession(code, message):
                 self._fail(RealtimeError(code, message))
             case _:
@@ -374,41 +346,13 @@ class Client:
         self._timer = None
         self._perform(self.session.handle_timeout(self._now()))
 
-    def _playback_changed_in_thread(self, audible: bool) -> None:
-        self._loop.call_soon_threadsafe(self._playback_changed, audible)
-
     def _playback_changed(self, audible: bool) -> None:
         self._perform(self.session.playback_changed(self._now(), audible=audible))
-
-    def _played_in_thread(self, block: NDArray[np.int16]) -> None:
-        self._echo.played(block)
-        self.output_meter.add(block)
-
-    def _silenced_in_thread(self, audible: int) -> None:
-        at = self._now() + audible / SAMPLE_RATE
-        self._loop.call_soon_threadsafe(self._barge_in.silenced, at)
-
-    def _received_in_thread(self, block: NDArray[np.int16]) -> None:
-        self._loop.call_soon_threadsafe(self._hear_block, block)
-
-    def _hear_block(self, block: NDArray[np.int16]) -> None:
-        self._heard = np.concatenate([self._heard, block])
-        while self._heard.size >= FRAME_SAMPLES:
-            frame, self._heard = self._heard[:FRAME_SAMPLES], self._heard[FRAME_SAMPLES:]
-            self._covered(AudioFrame(frame, SAMPLE_RATE))
-
-    def _covered(self, frame: AudioFrame) -> bool:
-        """Whether our own voice stands in place of this frame of the provider's."""
-        if self._overhear is not None:
-            self._overhear(frame)
-        return self._own_voice is not None and self._own_voice.covers(frame)
 
     # Release: every step is bounded and may be called again
 
     async def _fall_silent(self) -> None:
-        if self._own_voice is not None:
-            self._own_voice.close()
-        self.playout.flush()
+        self.playback.silence()
         await asyncio.gather(
             let_go(self._microphone.close(), "the microphone"), let_go(self._sink.close(), "the loudspeaker")
         )
@@ -424,7 +368,7 @@ class Client:
         await asyncio.gather(recording, return_exceptions=True)
         if self._timer is not None:
             self._timer.cancel()
-        self._barge_in.give_up()
+        self.playback.close()
         self._perform(self.session.ended())
         self.quiet.set()  # whatever is still owed stays so
 

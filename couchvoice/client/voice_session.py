@@ -326,7 +326,7 @@ class VoiceSession:
         """How loud this moment is, in dBFS: what leaves for the provider, what is played. For a meter."""
         if self._client is None:
             return Levels(SILENCE_DB, SILENCE_DB)
-        return Levels(self._client.input_meter.level(), self._client.output_meter.level())
+        return Levels(self._client.input_meter.level(), self._client.playback.meter.level())
 
     @property
     def usage(self) -> Usage:
@@ -335,7 +335,7 @@ class VoiceSession:
 
     @property
     def playout(self) -> PlayoutCounters | None:
-        return self._client.playout.counters if self._client else None
+        return self._client.playback.buffer.counters if self._client else None
 
     # Behind the scenes
 
