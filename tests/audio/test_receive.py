@@ -12,10 +12,11 @@ from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, is_audible
 from couchvoice.audio.opus import OpusEncoder
 from couchvoice.audio.packet_buffer import LIMIT_MS, MediaPacket
 from couchvoice.audio.receive import FADE_MS, MAX_INBOX, ReceiveBuffer
-from tests.audio.streams import Arrival, Listener, NumberedDecoder, level, numbered, on_time
+from tests.audio.streams import BLOCK, Arrival, Listener, NumberedDecoder, level, numbered, on_time
 from tests.audio.test_opus import voice
 
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
+BLOCK_S = BLOCK / SAMPLE_RATE
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +125,23 @@ def test_two_crystals_never_agree_and_nobody_hears_it(ppm, block, decoded):
     assert decoded[:5900] == list(range(5900))
     assert (counters.underruns, counters.concealed_ms, counters.dropped_ms) == (0, 0, 0)
     assert counters.stretched_ms >= count * 20 * abs(ppm) / 1e6 / 2
+
+
+@pytest.mark.row("B2")
+def test_five_minutes_of_speech_on_a_restless_network_have_no_hole(decoded):
+    """Every packet is played, none is guessed at, and the card never finds nothing once the first second has passed."""
+    rng = np.random.default_rng(5)
+    packets = [numbered(number) for number in range(15_000)]
+    arrivals = [Arrival(arrival.at + rng.uniform(0, 0.015), arrival.packet) for arrival in on_time(packets)]
+    listener = Listener()
+    listener.listen(arrivals, until=1.0)
+    settled = listener.buffer.counters
+    listener.listen([arrival for arrival in arrivals if arrival.at > 1.0 - BLOCK_S], until=299.9)
+    counters = listener.buffer.counters
+    assert (counters.underruns, counters.concealed_ms) == (settled.underruns, settled.concealed_ms)
+    assert (counters.lost_packets, counters.late_packets, counters.dropped_ms) == (0, 0, 0)
+    assert decoded == sorted(set(decoded))
+    assert len(decoded) > 14_980
 
 
 def test_a_far_end_that_sends_nothing_in_a_pause_loses_nothing(decoded):
