@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -154,6 +155,16 @@ class ToolRequest(_Request):
     call_id: str | None = None
 
 
+def _all_if_unreadable(fields: object, info: ValidationInfo) -> object:
+    """Who sends such a list wants something hidden: if nobody can tell what, then all of the output."""
+    if fields is None or (isinstance(fields, list) and all(isinstance(field, str) for field in fields)):
+        return fields or []
+    return list(info.data.get("output", ()))
+
+
+PrivateFields = Annotated[list[str], BeforeValidator(_all_if_unreadable)]
+
+
 class ToolReply(_Reply):
     """``private_fields`` of the output are for the model, and not shown to the user.
 
@@ -164,7 +175,7 @@ class ToolReply(_Reply):
 
     output: dict[str, Any]
     task_id: str | None = None
-    private_fields: list[str] = []
+    private_fields: PrivateFields = []
 
 
 class ResultRequest(_Request):
@@ -185,7 +196,7 @@ class ResultReply(_Reply):
 
     status: ResultStatus
     output: dict[str, Any] = {}
-    private_fields: list[str] = []
+    private_fields: PrivateFields = []
 
 
 class ToolCallRecord(_Request):

@@ -78,6 +78,17 @@ def test_an_optional_field_of_no_use_falls_back_to_its_default(model: type[BaseM
     assert reply == model.model_validate(minimal)
 
 
+@pytest.mark.row("F6")
+@pytest.mark.parametrize(
+    ("sent", "private"),
+    [(["a"], ["a"]), ([], []), (None, []), ("a", ["a", "b"]), (["a", 7], ["a", "b"]), ({"a": True}, ["a", "b"])],
+    ids=str,
+)
+def test_if_nobody_can_tell_which_fields_are_private_all_are(sent: object, private: list[str]):
+    reply = ToolReply.model_validate_json(json.dumps({"output": {"a": 1, "b": 2}, "private_fields": sent}))
+    assert reply.private_fields == private
+
+
 @pytest.mark.parametrize(
     ("model", "name"),
     [

@@ -20,6 +20,7 @@ from couchvoice.core.notices import (
     Problem,
     StateChanged,
     ToolActivity,
+    ToolResult,
     TurnRecorded,
     UsageChanged,
     UserTranscript,
@@ -52,6 +53,8 @@ def _line(notice: Notice) -> dict[str, Any] | None:
             return {"type": "assistant_transcript", "response_id": response_id, "text": text, "final": final}
         case ToolActivity(name, call_id, status, ms):
             return {"type": "tool", "name": name, "call_id": call_id, "status": status, "ms": ms}
+        case ToolResult(name, call_id, output):
+            return {"type": "tool_result", "name": name, "call_id": call_id, "output": output}
         case Interrupted(stop_ms):
             return {"type": "interrupted", "stop_ms": stop_ms}
         case Problem(code, message):

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from couchvoice.apps.device_words import sentence_of_device
 from couchvoice.apps.plain_screen import sentence_of
-from couchvoice.apps.screen import clean, sentence_of_problem
+from couchvoice.apps.screen import clean, sentence_of_problem, sentence_of_result
 from couchvoice.apps.tally import Summary
 from couchvoice.audio.meter import Levels
 from couchvoice.core.notices import (
@@ -28,10 +28,11 @@ from couchvoice.core.notices import (
     Problem,
     StateChanged,
     ToolActivity,
+    ToolResult,
     TurnRecorded,
     UserTranscript,
 )
-from couchvoice.core.state import SessionState
+from couchvoice.core.state import OVER, SessionState
 from couchvoice.errors import CouchvoiceError
 
 FRAMES_PER_SECOND = 10
@@ -68,6 +69,7 @@ class LiveScreen:
         self._state = SessionState.IDLE
         self._muted = False
         self._drafts: dict[str, Table] = {}  # by item or response id, until they are final
+        self._running: dict[str, str] = {}  # names of tools, by call id
         self._live = Live(
             get_renderable=self._draw,
             console=self._console,
@@ -90,13 +92,21 @@ class LiveScreen:
         match notice:
             case StateChanged(state):
                 self._state = state
+                if state in OVER:
+                    self._running.clear()  # tools die with the talk
             case UserTranscript(item_id, text, final):
                 self._show_words(item_id, _line("you", text, "bold green"), final=final)
             case AssistantTranscript(response_id, text, final, interrupted):
                 words = _line("assistant", text + (" …" if interrupted else ""), "bold blue")
                 self._show_words(response_id, words, final=final)
-            case ToolActivity(name, _, status, ms) if status != "started":
+            case ToolActivity(name, call_id, "started"):
+                self._running[call_id] = clean(name)
+            case ToolActivity(name, call_id, status, ms):
+                self._running.pop(call_id, None)
                 self._console.print(Text(f"  ⚙ {clean(name)} {status} in {ms:.0f} ms", style="dim"))
+            case ToolResult():
+                result = f"    {clean(sentence_of_result(notice))}"
+                self._console.print(Text(result, style="dim", no_wrap=True, overflow="ellipsis"))
             case Interrupted():
                 self._console.print(Text("  ✋ interrupted", style="dim"))
             case MuteChanged(muted):
@@ -108,7 +118,7 @@ class LiveScreen:
             case TurnRecorded(turn, _, False):
                 self._console.print(Text(f"  ! turn {turn.index} was not accepted by the backend", style="red"))
             case _:
-                pass  # tools that begin, turns that were recorded, what has been used so far
+                pass  # turns that were recorded, what has been used so far
 
     def show_hint(self, text: str) -> None:
         self._console.print(Text(clean(text), style="dim"))
@@ -133,6 +143,9 @@ class LiveScreen:
         elif self._state is SessionState.LISTENING:
             said += f": {_INVITATIONS[self.hears]}"
         lines: list[RenderableType] = [*self._drafts.values(), Text(f"{sign} {said}", style=style)]
+        if self._running:
+            tools = f"  ⚙ {', '.join(self._running.values())} …"
+            lines.append(Text(tools, style="dim", no_wrap=True, overflow="ellipsis"))
         if self.levels is not None:
             levels = self.levels()
             meter = f"  in {_bar(levels.input)}  out {_bar(levels.output)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from couchvoice.apps.device_words import sentence_of_device
-from couchvoice.apps.screen import clean, sentence_of_problem
+from couchvoice.apps.screen import clean, sentence_of_problem, sentence_of_result
 from couchvoice.apps.tally import Summary
 from couchvoice.core.notices import (
     AssistantTranscript,
@@ -19,6 +19,7 @@ from couchvoice.core.notices import (
     Problem,
     StateChanged,
     ToolActivity,
+    ToolResult,
     TurnRecorded,
     UserTranscript,
 )
@@ -46,6 +47,8 @@ class PlainScreen:
                 _say(f"assistant: {text}{' … (interrupted)' if interrupted else ''}")
             case ToolActivity(name, _, status, ms) if status != "started":
                 _say(f"tool: {name} {status} ({ms:.0f} ms)")
+            case ToolResult():
+                _say(f"result: {sentence_of_result(notice)}")
             case Interrupted():
                 _say("interrupted")
             case MuteChanged(muted):

@@ -5,12 +5,15 @@ Law: text from the model or the network is cleaned before it reaches a terminal.
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from typing import Protocol
 
 from couchvoice.apps.tally import Summary
-from couchvoice.core.notices import Notice, Problem
+from couchvoice.core.notices import Notice, Problem, ToolResult
 from couchvoice.errors import CouchvoiceError
+
+MAX_OUTPUT = 80  # characters of a tool's output; all of it is in the JSON lines
 
 # Cf: bidi and other invisible marks; Cs: surrogates, which cannot be written.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs"})
@@ -33,6 +36,12 @@ class Screen(Protocol):
 def sentence_of_problem(problem: Problem) -> str:
     """With its code, which some messages end with already."""
     return problem.message if problem.code in problem.message else f"{problem.message} ({problem.code})"
+
+
+def sentence_of_result(result: ToolResult) -> str:
+    """The beginning of what the tool said."""
+    output = json.dumps(result.output, ensure_ascii=False)
+    return f"{result.name}: {output if len(output) <= MAX_OUTPUT else output[:MAX_OUTPUT] + ' …'}"
 
 
 def clean(text: str) -> str:

@@ -7,8 +7,7 @@ what, where and whether another try makes sense.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import BaseModel
 
@@ -56,7 +55,7 @@ class Backend(Protocol):
 
     async def open_session(self) -> SessionReply: ...
 
-    async def call_tool(self, call: CallTool) -> Mapping[str, Any]: ...
+    async def call_tool(self, call: CallTool) -> ToolReply: ...
 
     async def record_turn(self, turn: FinishedTurn) -> TurnReply: ...
 
@@ -88,7 +87,7 @@ class HttpBackend:
         self._reply = reply
         return reply
 
-    async def call_tool(self, call: CallTool) -> Mapping[str, Any]:
+    async def call_tool(self, call: CallTool) -> ToolReply:
         request = ToolRequest(
             thread_id=self._request.thread_id,
             user_id=self._request.user_id,
@@ -104,7 +103,7 @@ class HttpBackend:
             arguments=dict(call.arguments),
             call_id=call.call_id,
         )
-        return (await self._post(TOOLS_PATH, request, ToolReply, within=TOOL_TIMEOUT)).output
+        return await self._post(TOOLS_PATH, request, ToolReply, within=TOOL_TIMEOUT)
 
     async def record_turn(self, turn: FinishedTurn) -> TurnReply:
         request = TurnRequest(

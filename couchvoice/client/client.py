@@ -51,6 +51,7 @@ from couchvoice.core.notices import DeviceChanged, Interrupted, Notice, Problem,
 from couchvoice.core.server_events import ErrorDetail, ErrorReported, ServerEvent, parse_server_event
 from couchvoice.core.session import Session
 from couchvoice.core.state import TALK, SessionState
+from couchvoice.core.tool_view import shown_name
 from couchvoice.errors import (
     BackendError,
     ConnectionLost,
@@ -283,7 +284,7 @@ class Client:
                 self._send(event)
             case CallTool():
                 assert self._tasks is not None  # calls come from events, events from the reader in the group
-                self._tasks.create_task(self._call_tool(effect), name=f"tool-{effect.name}")
+                self._tasks.create_task(self._call_tool(effect), name=f"tool-{shown_name(effect.name)}")
             case RecordTurn(turn):
                 self._recorder.put(turn)
             case FlushPlayback():
@@ -314,8 +315,11 @@ class Client:
             self._receive(ErrorReported(error=ErrorDetail(code=exc.code, message=str(exc), event_id=event.event_id)))
 
     async def _call_tool(self, call: CallTool) -> None:
-        result = await run_tool(self._backend, call)
-        self._perform(self.session.tool_finished(call.call_id, result.output, self._now(), error=result.error))
+        ran = await run_tool(self._backend, call)
+        finished = self.session.tool_finished(
+            call.call_id, ran.output, self._now(), error=ran.error, private=ran.private
+        )
+        self._perform(finished)
 
     def _observe(self, notice: Notice) -> None:
         if isinstance(notice, StateChanged):

@@ -15,6 +15,7 @@ import msgspec
 
 from couchvoice.client.backend import TOOL_TIMEOUT, Backend
 from couchvoice.core.effects import CallTool
+from couchvoice.core.tool_view import shown_name
 from couchvoice.errors import BackendError
 
 log = logging.getLogger("couchvoice.client")
@@ -23,20 +24,24 @@ MAX_TOOL_OUTPUT = 48 * 1024  # bytes, as JSON in a JSON string; RFC 8841 §6: a 
 
 
 @dataclass(frozen=True, slots=True)
-class ToolResult:
-    """``error`` is the code of what went wrong; ``output`` then says so to the model."""
+class ToolOutcome:
+    """``error`` is the code of what went wrong; ``output`` then says so to the model.
+
+    ``private``: fields of the output that the user is not shown.
+    """
 
     output: Mapping[str, Any]
     error: str | None = None
+    private: frozenset[str] = frozenset()
 
 
-async def run_tool(backend: Backend, call: CallTool) -> ToolResult:
+async def run_tool(backend: Backend, call: CallTool) -> ToolOutcome:
     """Never raises."""
     try:
         async with asyncio.timeout(TOOL_TIMEOUT):
-            output = await backend.call_tool(call)
-        if _size_in_event(output) <= MAX_TOOL_OUTPUT:
-            return ToolResult(output)
+            reply = await backend.call_tool(call)
+        if _size_in_event(reply.output) <= MAX_TOOL_OUTPUT:
+            return ToolOutcome(reply.output, private=frozenset(reply.private_fields))
         error = "tool_output_too_large"
     except BackendError as exc:
         error = exc.code
@@ -44,9 +49,9 @@ async def run_tool(backend: Backend, call: CallTool) -> ToolResult:
         error = "tool_timeout"
     except Exception:
         # The model must get an answer, whatever went wrong here.
-        log.exception("x tool %s", call.name)
+        log.exception("x tool %s", shown_name(call.name))
         error = "tool_failed"
-    return ToolResult({"error": error}, error)
+    return ToolOutcome({"error": error}, error)
 
 
 def _size_in_event(output: object) -> int:

@@ -16,6 +16,7 @@ from couchvoice.core.calls import Call, CallState, read_arguments
 from couchvoice.core.effects import CallTool, Effect
 from couchvoice.core.notices import ToolActivity
 from couchvoice.core.server_events import Item, OutputItemDone, Response
+from couchvoice.core.tool_view import shown_name
 from couchvoice.core.turns import TurnLedger
 
 EVIDENCE_TIMEOUT = 2.5  # seconds; how long a call with a user_quote waits for the transcript that holds it
@@ -130,7 +131,7 @@ class ToolBridge:
         call.state, call.started_at = CallState.RUNNING, now
         message = self._ledger.current_message(call.response_id)
         return [
-            ToolActivity(call.name, call.call_id, "started"),
+            ToolActivity(shown_name(call.name), call.call_id, "started"),
             CallTool(call.call_id, call.name, call.arguments, message, self._ledger.lines()),
         ]
 

@@ -27,8 +27,9 @@ from couchvoice.core.effects import Effect, EndSession, RecordTurn, SendEvent
 from couchvoice.core.error_codes import ALREADY_ACTIVE, BENIGN, FATAL
 from couchvoice.core.floor import Floor
 from couchvoice.core.ids import Ids
-from couchvoice.core.notices import Problem, ToolActivity, UserTranscript
+from couchvoice.core.notices import Problem, ToolActivity, ToolResult, UserTranscript
 from couchvoice.core.responses import ResponseGate
+from couchvoice.core.tool_view import shown_name, shown_output
 from couchvoice.core.transcription import tells_words
 from couchvoice.core.turn import Outcome
 from couchvoice.core.turns import Expected, TurnLedger
@@ -131,12 +132,18 @@ class Conversation:
             case _:
                 assert_never(event)
 
-    def tool_finished(self, call_id: str, output: Mapping[str, Any], now: float, *, error: str | None) -> list[Effect]:
+    def tool_finished(
+        self, call_id: str, output: Mapping[str, Any], now: float, *, error: str | None, private: Collection[str]
+    ) -> list[Effect]:
         call = self._bridge.finished(call_id, output, now, error=error)
         if call is None:
             return []
-        activity = ToolActivity(call.name, call_id, "failed" if error else "completed", call.ms)
-        return [activity, *self._answer_calls(call.response_id, now)]
+        name = shown_name(call.name)
+        return [
+            ToolActivity(name, call_id, "failed" if error else "completed", call.ms),
+            ToolResult(name, call_id, shown_output(output, private)),
+            *self._answer_calls(call.response_id, now),
+        ]
 
     def send_text(self, text: str, now: float) -> list[Effect]:
         item_id, text = self._ids.item(), sendable(text)

@@ -5,7 +5,9 @@ Law: notices are facts for people and logs. Nothing that the talk needs to go on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from couchvoice.core.state import SessionState
 from couchvoice.core.turn import FinishedTurn
@@ -44,6 +46,18 @@ class ToolActivity:
     call_id: str
     status: str
     ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What the model is told of a call: ``output`` is a JSON object, ``{"error": code}`` of a call that failed.
+
+    In place of a field that the user is not shown stands "[private]".
+    """
+
+    name: str
+    call_id: str
+    output: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +119,7 @@ Notice = (
     | UserTranscript
     | AssistantTranscript
     | ToolActivity
+    | ToolResult
     | Interrupted
     | Problem
     | TurnRecorded

@@ -8,7 +8,7 @@ Law: each call is answered once, each turn is recorded once, at most one respons
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from couchvoice.core import server_events as server
@@ -119,12 +119,22 @@ class Session:
         return []
 
     def tool_finished(
-        self, call_id: str, output: Mapping[str, Any], now: float, *, error: str | None = None
+        self,
+        call_id: str,
+        output: Mapping[str, Any],
+        now: float,
+        *,
+        error: str | None = None,
+        private: Collection[str] = (),
     ) -> list[Effect]:
-        """The result of a ``CallTool``; ``error`` is its code when it failed. Dropped when nobody awaits it."""
+        """The result of a ``CallTool``; ``error`` is its code when it failed. Dropped when nobody awaits it.
+
+        ``private``: fields of the output that the model gets and the user is not shown.
+        """
         if self._state not in TALK:
             return []
-        return self._settle(self._conversation.tool_finished(call_id, output, now, error=error), now)
+        finished = self._conversation.tool_finished(call_id, output, now, error=error, private=private)
+        return self._settle(finished, now)
 
     def send_text(self, text: str, now: float) -> list[Effect]:
         """The user typed. Raises NotConnected before the channel is open and after the talk."""

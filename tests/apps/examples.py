@@ -12,6 +12,7 @@ from couchvoice.core.notices import (
     Problem,
     StateChanged,
     ToolActivity,
+    ToolResult,
     TurnRecorded,
     UserTranscript,
 )
@@ -42,7 +43,9 @@ def notices(text: str) -> list[Notice]:
         UserTranscript("item_1", text, final=True),
         AssistantTranscript("resp_1", text, final=False),
         AssistantTranscript("resp_1", text, final=True, interrupted=True),
+        ToolActivity(text, "call_1", "started"),
         ToolActivity(text, "call_1", "completed", 12.5),
+        ToolResult(text, "call_1", {text: text}),
         Problem(text, text),
         TurnRecorded(turn(text, text), recorded=False, accepted=False),
     ]
@@ -56,6 +59,7 @@ ALL: list[Notice] = [
     AssistantTranscript("resp_1", "Hi.", final=True),
     ToolActivity("lookup", "call_1", "started"),
     ToolActivity("lookup", "call_1", "completed", 12.5),
+    ToolResult("lookup", "call_1", {"tea": "grün", "key": "[private]"}),
     Interrupted(stop_ms=3.5, response_id="resp_1"),
     MuteChanged(muted=True),
     MuteChanged(muted=False),

@@ -25,6 +25,8 @@ from couchvoice.core.notices import (
     Notice,
     Problem,
     StateChanged,
+    ToolActivity,
+    ToolResult,
     UsageChanged,
     UserTranscript,
 )
@@ -70,6 +72,12 @@ def test_json_lines_have_exactly_the_fields_that_programs_rely_on(capsys: pytest
         {"type": "assistant_transcript", "response_id": "resp_1", "text": "Hi.", "final": True},
         {"type": "tool", "name": "lookup", "call_id": "call_1", "status": "started", "ms": None},
         {"type": "tool", "name": "lookup", "call_id": "call_1", "status": "completed", "ms": 12.5},
+        {
+            "type": "tool_result",
+            "name": "lookup",
+            "call_id": "call_1",
+            "output": {"tea": "grün", "key": "[private]"},
+        },
         {"type": "interrupted", "stop_ms": 3.5},
         {"type": "mute", "muted": True},
         {"type": "mute", "muted": False},
@@ -117,6 +125,7 @@ def test_plain_lines_are_what_was_said_and_what_matters(capsys: pytest.CaptureFi
         "you: Hello.",
         "assistant: Hi.",
         "tool: lookup completed (12 ms)",
+        'result: lookup: {"tea": "grün", "key": "[private]"}',
         "interrupted",
         "muted",
         "not muted any more",
@@ -152,7 +161,7 @@ def test_a_plain_screen_cannot_be_steered_by_what_was_said(text: str, capsys: py
     captured = capsys.readouterr()
     assert not _is_dangerous(captured.out + captured.err)
     assert not any(line.startswith("you: delete") for line in captured.out.splitlines())
-    assert len(captured.out.splitlines()) == 4
+    assert len(captured.out.splitlines()) == 5
     assert len(captured.err.splitlines()) == 2
 
 
@@ -209,6 +218,32 @@ def test_the_view_shows_who_has_the_floor_what_is_being_said_and_what_is_typed()
     assert drawn(screen).splitlines() == ["assistant H", "◉ the assistant is speaking"]
 
 
+@pytest.mark.row("F9")
+def test_the_view_shows_the_tools_that_run_until_they_have_ended_or_the_talk_has():
+    screen, written = new_live_screen()
+    screen.show(StateChanged(SessionState.THINKING))
+    screen.show(ToolActivity("lookup", "call_1", "started"))
+    screen.show(ToolActivity("lookup", "call_2", "started"))
+    assert drawn(screen).splitlines() == ["… thinking", "⚙ lookup, lookup …"]
+    screen.show(ToolActivity("lookup", "call_1", "failed", 7.0))
+    assert "lookup failed in 7 ms" in written.getvalue()
+    assert drawn(screen).splitlines() == ["… thinking", "⚙ lookup …"]
+    screen.show(StateChanged(SessionState.FINALIZING))
+    assert "lookup" not in drawn(screen)
+
+
+@pytest.mark.row("F6")
+def test_of_a_long_result_people_see_the_beginning_and_programs_all(capsys: pytest.CaptureFixture[str]):
+    long = ToolResult("lookup", "call_1", {"text": "x" * 10_000})
+    PlainScreen().show(long)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith('result: lookup: {"text": "xxx')
+    assert line.endswith("xxx …")
+    assert len(line) < 110
+    JsonScreen().show(long)
+    assert json.loads(capsys.readouterr().out)["output"] == long.output
+
+
 @pytest.mark.row("B5")
 def test_the_view_says_that_nobody_is_heard_and_how_to_be_heard_again():
     screen, _ = new_live_screen()
@@ -241,7 +276,14 @@ def test_a_view_of_a_whole_talk_keeps_the_words_and_not_the_drafts():
         show_all(screen, [*ALL, Problem("x", "y")])
         screen.show_summary(summary())
     text = words_of(_DRAWING.sub("", written.getvalue()))
-    for part in ("you Hello.", "assistant Hi.", "lookup completed in 12 ms", "interrupted", "was not accepted"):
+    for part in (
+        "you Hello.",
+        "assistant Hi.",
+        "lookup completed in 12 ms",
+        'lookup: {"tea": "grün"',
+        "interrupted",
+        "was not accepted",
+    ):
         assert part in text
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
 from couchvoice.client import recorder as recording
 from couchvoice.client.recorder import Recorder
-from couchvoice.contract import EndReply, SessionReply, TurnReply
+from couchvoice.contract import EndReply, SessionReply, ToolReply, TurnReply
 from couchvoice.core.effects import CallTool
 from couchvoice.core.notices import Notice, Problem, TurnRecorded
 from couchvoice.core.turn import FinishedTurn, Outcome
@@ -45,7 +43,7 @@ class Scripted:
     async def open_session(self) -> SessionReply:
         raise AssertionError("the recorder only records")
 
-    async def call_tool(self, call: CallTool) -> Mapping[str, Any]:
+    async def call_tool(self, call: CallTool) -> ToolReply:
         raise AssertionError("the recorder only records")
 
     async def end_session(self) -> EndReply:

@@ -8,7 +8,7 @@ import pytest
 
 from couchvoice.core import server_events as server
 from couchvoice.core.effects import CallTool
-from couchvoice.core.notices import ToolActivity
+from couchvoice.core.notices import ToolActivity, ToolResult
 from couchvoice.core.session import Session
 from couchvoice.core.state import SessionState
 from couchvoice.core.turn import Line
@@ -75,6 +75,36 @@ def test_a_failed_tool_is_answered_and_recorded_as_failed(session: Session) -> N
     assert outputs(effects) == {"c1": {"error": "timeout"}}
     (turn,) = turns(feed(session, *answered("r2", "I could not look.")))
     assert [(call.status, call.error) for call in turn.tool_calls] == [("failed", "timeout")]
+
+
+@pytest.mark.row("F6")
+def test_the_user_is_shown_what_the_model_is_told_but_for_what_is_private(session: Session) -> None:
+    feed(session, *said("u1", "Tea?"), *called("r1", call_item("c1")))
+    output = {"tea": "green", "key": "k-17"}
+    effects = session.tool_finished("c1", output, START + 1, private=["key"])
+    assert [type(effect) for effect in effects[:2]] == [ToolActivity, ToolResult]
+    assert effects[1] == ToolResult("lookup", "c1", {"tea": "green", "key": "[private]"})
+    assert outputs(effects) == {"c1": output}
+    (turn,) = turns(feed(session, *answered("r2", "Green.")))
+    assert [call.output for call in turn.tool_calls] == [output]
+
+
+@pytest.mark.row("F6")
+def test_of_a_tool_that_failed_the_user_is_shown_the_code_too(session: Session) -> None:
+    feed(session, *said("u1", "Tea?"), *called("r1", call_item("c1")))
+    effects = session.tool_finished("c1", {"error": "timeout"}, START + 15, error="timeout")
+    assert of(ToolResult, effects) == [ToolResult("lookup", "c1", {"error": "timeout"})]
+
+
+@pytest.mark.row("F9")
+def test_a_name_that_the_model_made_up_is_shown_harmless_and_called_as_it_is(session: Session) -> None:
+    name = "look\nup\x1b[2J" + "x" * 100
+    effects = feed(session, *said("u1", "Tea?"), *called("r1", call_item("c1", name)))
+    assert [call.name for call in of(CallTool, effects)] == [name]
+    effects += session.tool_finished("c1", {}, START)
+    activities, results = of(ToolActivity, effects), of(ToolResult, effects)
+    assert [activity.status for activity in activities] == ["started", "completed"]
+    assert {shown.name for shown in [*activities, *results]} == {"look?up??2J" + "x" * 53}
 
 
 @pytest.mark.row("F3")

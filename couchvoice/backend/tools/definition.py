@@ -128,9 +128,9 @@ def tool(
     ``modes``: the memory modes in which the model is offered it. ``side_effect``: what it changes ("none", "memory",
     or a word of yours); ``retry_safe``: it may run twice, by default when it changes nothing; both stand in every
     result. ``deadline``: seconds, by default 12, or 120 in the background. ``output_limit``: bytes of JSON.
-    ``private``: fields of the result that the model needs and the user is not shown. ``background``: it takes long;
-    the model is told ``{"status": "generating"}`` at once and gets the result when it is there, and a newer call
-    of the same tool in the same thread cancels the older one. The client has to ask for the result
+    ``private``: fields of the result, at any depth, that the model needs and the user is not shown. ``background``: it
+    takes long; the model is told ``{"status": "generating"}`` at once and gets the result when it is there, and a newer
+    call of the same tool in the same thread cancels the older one. The client has to ask for the result
     (contract.ToolReply); couchvoice's own does not yet.
 
     Raises TypeError or ValueError for a function of which no tool can be made.
