@@ -74,7 +74,7 @@ async def test_what_cannot_be_finalized_says_so_keeps_nobody_else_and_is_tried_w
     finalizer = Finalizer(store, summarize=summary, now=clock)
     for name, words in (("a", "boom"), ("b", "fine")):
         await store.turns.record(any_turn(words, thread_id=name))
-    clock.advance(FINALIZE_AFTER + 1)
+    clock.advance(FINALIZE_AFTER + 60)
     assert await finalizer.sweep() == 1
     failed = await store.threads.find("a", owner="t")
     assert (failed.finalization, failed.failure, failed.open_turns) == ("failed", "LookupError", 1)

@@ -70,7 +70,8 @@ async def test_a_press_is_a_turn():
         (turn,) = stage.backend.to("turn")
         assert (turn["user_text"], turn["assistant_text"]) == (QUESTION, ANSWER)
         kinds = [event["type"] for event in stage.peer.events]
-        assert kinds == [
+        # The peer hums all the time: by now it may be heard, and is then told to stop.
+        assert [kind for kind in kinds if kind != "output_audio_buffer.clear"] == [
             "session.update",
             "input_audio_buffer.clear",
             "input_audio_buffer.commit",
