@@ -11,13 +11,14 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "couchvoice"
 
 # Everybody may import these; they import nothing of ours but each other.
-GROUND = {"addresses", "endpoint_settings", "errors", "private", "settings"}
+GROUND = {"addresses", "endpoint_settings", "errors", "private", "private_files", "settings"}
 # What a part may import besides itself and the ground; "part.module" names one file of a part.
 MAY_IMPORT = {
     "addresses": set(),
     "endpoint_settings": set(),
     "errors": set(),
     "private": set(),
+    "private_files": set(),
     "settings": set(),
     "contract": set(),
     "web_guards": set(),

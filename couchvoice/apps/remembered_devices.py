@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from couchvoice.audio.portaudio import Kind
+from couchvoice.private_files import make_private_folder, open_private_file
 
 FILE_NAME = "devices.json"
 
@@ -35,8 +36,10 @@ class RememberedDevices:
         new = {key: value for key, value in {**names, kind: name}.items() if value is not None}
         beside = self._path.with_suffix(f".{os.getpid()}")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps(new) + "\n", encoding="utf-8")
+            # The backend's database will be in the same folder.
+            make_private_folder(self._path.parent)
+            with open(beside, "w", encoding="utf-8", opener=open_private_file) as file:
+                file.write(json.dumps(new) + "\n")
             beside.replace(self._path)
         except OSError as exc:
             log.info("x the choice of devices is not remembered: %s", exc)

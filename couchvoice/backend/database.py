@@ -29,6 +29,7 @@ from couchvoice.backend import migrations
 from couchvoice.backend.refusals import Refused
 from couchvoice.backend.tables import SCHEMA_VERSION
 from couchvoice.errors import ConfigError
+from couchvoice.private_files import make_private_folder, open_private_file
 
 CONNECT_TIMEOUT = 10  # seconds
 STATEMENT_TIMEOUT = 30  # seconds, PostgreSQL; whoever waits for a thread's row waits no longer
@@ -37,7 +38,6 @@ _DRIVERS = {"sqlite": "aiosqlite", "postgresql": "asyncpg", "postgres": "asyncpg
 _HOW = "write sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER@HOST/NAME"
 _ID_BYTES = 8
 _CORRUPT = ("file is not a database", "database disk image is malformed")
-_FOR_THE_OWNER = 0o600
 
 _log = logging.getLogger("couchvoice.backend")
 
@@ -122,13 +122,9 @@ def _sqlite_file(url: URL) -> Path | None:
 
 
 def _make_private(file: Path) -> None:
-    """Whatever the umask is."""
-    try:
-        file.parent.mkdir(mode=0o700, parents=True)
-        file.parent.chmod(0o700)
-    except FileExistsError:
-        pass  # somebody else's directory, the user's choice
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, _FOR_THE_OWNER))
+    """SQLite gives what it puts beside the file the file's own mode."""
+    make_private_folder(file.parent)
+    os.close(open_private_file(file, os.O_CREAT | os.O_RDWR))
 
 
 def _quarantine(file: Path) -> None:

@@ -116,14 +116,17 @@ class Command:
 
 @asynccontextmanager
 async def started(
-    *arguments: str, before: tuple[str, ...] = PROGRAM, environment: Mapping[str, str] | None = None
+    *arguments: str,
+    before: tuple[str, ...] = PROGRAM,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
 ) -> AsyncIterator[Command]:
     """Start it; ``before`` is what stands before its arguments."""
     with tempfile.TemporaryFile() as stderr:
         process = await asyncio.create_subprocess_exec(
             *before,
             *arguments,
-            cwd=ROOT,
+            cwd=cwd,
             env=os.environ | dict(environment or {}),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

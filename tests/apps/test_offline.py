@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from couchvoice.settings import load_settings
 from tests.apps.command import PROGRAM, run
+from tests.apps.traces import found
 from tests.requirements import require
 
 pytestmark = pytest.mark.timeout(60)
@@ -32,33 +31,6 @@ def alone() -> tuple[str, ...]:
     require(made.returncode == 0, f"network namespaces: {made.stderr.strip()}")
     assert [line.split()[0] for line in made.stdout.splitlines() if " UP" in line or "UNKNOWN" in line] == ["lo"]
     return _ALONE
-
-
-def encodings(phrase: str) -> Iterator[bytes]:
-    """The ways in which a text may lie in a file."""
-    for codec in ("utf-8", "utf-16-le", "utf-16-be"):
-        yield phrase.encode(codec)
-    padded = phrase.encode()
-    for before in range(3):
-        # The characters that neighbours have a part in are left out.
-        encoded = base64.b64encode(b"\0" * before + padded)
-        yield encoded[(before * 8 + 5) // 6 : (before + len(padded)) * 8 // 6]
-
-
-def found(phrase: str, folder: Path) -> list[Path]:
-    """The files that hold it, and the names that do."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return [path for path in files if any(way in path.read_bytes() + str(path).encode() for way in encodings(phrase))]
-
-
-@pytest.mark.parametrize("way", ["utf-8", "utf-16-le", "base64", "base64-behind-1", "base64-behind-2"])
-def test_the_scan_finds_a_phrase_in_each_encoding(way: str, tmp_path: Path) -> None:
-    text = f"ab{QUESTION}cd"
-    behind = {"base64": "", "base64-behind-1": "x", "base64-behind-2": "xy"}
-    contents = base64.b64encode((behind[way] + text).encode()) if way in behind else text.encode(way)
-    (tmp_path / "file").write_bytes(b"\xff" + contents)
-    assert found(QUESTION, tmp_path) == [tmp_path / "file"]
-    assert found(ANSWER, tmp_path) == []
 
 
 @pytest.mark.row("O4", "K1")

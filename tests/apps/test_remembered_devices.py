@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,16 @@ def test_what_was_chosen_is_there_in_the_next_process_until_the_default_is_chose
     remembered.remember("input", None)
     assert (remembered.name("input"), remembered.name("output")) == (None, "hall")
     assert [path.name for path in (tmp_path / "state").iterdir()] == [FILE_NAME]
+
+
+def test_the_state_folder_is_its_owners_alone_also_when_the_devices_are_the_first_in_it(tmp_path: Path):
+    folder = tmp_path / "above" / "state"
+    before = os.umask(0)
+    try:
+        RememberedDevices(folder).remember("input", "Jabra")
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / FILE_NAME)] == [0o700, 0o600]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"input": 7}', "\xff"])

@@ -81,6 +81,36 @@ async def test_the_four_requests_are_what_the_contract_says():
     assert ended.finalized
 
 
+@pytest.mark.row("I6")
+async def test_without_transcript_no_backend_is_told_what_was_said():
+    said = FinishedTurn(
+        index=1,
+        client_turn_id="k-1",
+        user_text="Hello.",
+        assistant_text="Hi.",
+        tool_calls=(FinishedCall("lookup", "completed", {"response_text": "Hello is a greeting."}, None),),
+        outcome=Outcome.COMPLETED,
+        timings={"response_ms": 812.5},
+    )
+    with MinimalBackend(secret=SECRET) as backend:
+        async with client_of(backend.url, save_transcript=False) as client:
+            await client.open_session()
+            await client.record_turn(said)
+    (session,), (turn,) = backend.to("session"), backend.to("turn")
+    assert session["save_transcript"] is False
+    assert turn == {
+        "thread_id": "t1",
+        "memory_mode": "persistent",
+        "user_text": "",
+        "assistant_text": "",
+        "tool_calls": [{"tool_name": "lookup", "status": "completed", "output": {}}],
+        "client_turn_id": "k-1",
+        "outcome": "completed",
+        "timings": {"response_ms": 812.5},
+        "save_transcript": False,
+    }
+
+
 @pytest.mark.row("D2", "D13")
 async def test_what_is_asked_of_a_session_reaches_the_backend():
     asked = {"language": "de", "vad_sensitivity": 70, "silence_duration_ms": 300}
