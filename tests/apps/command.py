@@ -151,6 +151,13 @@ async def run(
         return await command.ended()
 
 
+async def ready(server: Command) -> str:
+    """The URL that a server tells in its one line."""
+    word, url = (await server.line()).split()
+    assert word == "ready"
+    return url
+
+
 def noise() -> float:
     """Seconds that a busy machine may add to what a test times."""
     return max(LEAST_NOISE, NOISE_BY_LOAD * os.getloadavg()[0])

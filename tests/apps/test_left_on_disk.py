@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from couchvoice.backend import SqlStore
-from tests.apps.command import PROGRAM, Command, Ended, started
+from tests.apps.command import PROGRAM, Command, Ended, ready, started
 from tests.apps.traces import files, found, sounds, written_by
 
 pytestmark = pytest.mark.timeout(90)
@@ -87,7 +87,7 @@ async def test_an_incognito_talk_leaves_nothing_and_a_persistent_one_its_words_b
 ) -> None:
     ends = {"environment": place.environment(), "cwd": place.cwd}
     async with started("serve", "backend", "--port", "0", **ends) as backend:
-        url = (await backend.line()).split()[1]
+        url = await ready(backend)
 
         ended = await talked(place, backend, url, hello, "incognito")
         first, *_ = ended.stderr.splitlines()

@@ -16,7 +16,7 @@ import jwt
 import pytest
 import websockets
 
-from tests.apps.command import Command, noise, run, started
+from tests.apps.command import noise, ready, run, started
 from tests.e2e.minimal_backend import MinimalBackend
 from tests.local.caller import SDP, Caller
 
@@ -39,13 +39,6 @@ HANDSHAKE = (
 ITEMS = 8
 OWED = 1024 * 1024  # characters of each; twice, since an item is shown twice
 INVALID_PAYLOAD = 1007  # RFC 6455 §7.4.1
-
-
-async def ready(server: Command) -> str:
-    """The URL of its one line."""
-    word, url = (await server.line()).split()
-    assert word == "ready"
-    return url
 
 
 @pytest.mark.parametrize(
