@@ -16,6 +16,7 @@ from couchvoice.client.exchange import Reply, exchange
 from couchvoice.contract import (
     CONFIG_PATH,
     END_PATH,
+    RESULT_PATH,
     SESSION_PATH,
     SESSION_TOKEN_HEADER,
     TOOLS_PATH,
@@ -24,6 +25,8 @@ from couchvoice.contract import (
     ConfigRequest,
     EndReply,
     EndRequest,
+    ResultReply,
+    ResultRequest,
     SessionReply,
     SessionRequest,
     ToolCallRecord,
@@ -51,11 +54,13 @@ _NO_ENDPOINT = frozenset({"http_404", "http_405", "not_found", "method_not_allow
 
 
 class Backend(Protocol):
-    """Every method raises BackendError. One method for each endpoint, hence five where four are the habit."""
+    """Every method raises BackendError. One method for each endpoint, hence six where four are the habit."""
 
     async def open_session(self) -> SessionReply: ...
 
     async def call_tool(self, call: CallTool) -> ToolReply: ...
+
+    async def tool_result(self, task_id: str) -> ResultReply: ...
 
     async def record_turn(self, turn: FinishedTurn) -> TurnReply: ...
 
@@ -104,6 +109,10 @@ class HttpBackend:
             call_id=call.call_id,
         )
         return await self._post(TOOLS_PATH, request, ToolReply, within=TOOL_TIMEOUT)
+
+    async def tool_result(self, task_id: str) -> ResultReply:
+        request = ResultRequest(thread_id=self._request.thread_id, user_id=self._request.user_id, task_id=task_id)
+        return await self._post(RESULT_PATH, request, ResultReply, within=TOOL_TIMEOUT)
 
     async def record_turn(self, turn: FinishedTurn) -> TurnReply:
         request = TurnRequest(

@@ -33,7 +33,7 @@ from couchvoice.client.microphone_feed import MicrophoneFeed
 from couchvoice.client.own_voice import Speak
 from couchvoice.client.playback import Playback
 from couchvoice.client.recorder import Recorder
-from couchvoice.client.tool_call import run_tool
+from couchvoice.client.tool_call import await_result, run_tool
 from couchvoice.client.updates import Updates
 from couchvoice.contract import EndReply, SessionReply
 from couchvoice.core.client_events import ClientEvent, encode_client_event
@@ -316,10 +316,26 @@ class Client:
 
     async def _call_tool(self, call: CallTool) -> None:
         ran = await run_tool(self._backend, call)
-        finished = self.session.tool_finished(
-            call.call_id, ran.output, self._now(), error=ran.error, private=ran.private
+        self._perform(
+            self.session.tool_finished(
+                call.call_id,
+                ran.output,
+                self._now(),
+                error=ran.error,
+                private=ran.private,
+                runs_on=ran.task_id is not None,
+            )
         )
-        self._perform(finished)
+        if ran.task_id is None:
+            return
+        late = await await_result(self._backend, call.name, ran.task_id)
+        if late is None:
+            self._perform(self.session.result_cancelled(call.call_id, self._now()))
+        else:
+            arrived = self.session.result_arrived(
+                call.call_id, late.output, self._now(), error=late.error, private=late.private
+            )
+            self._perform(arrived)
 
     def _observe(self, notice: Notice) -> None:
         if isinstance(notice, StateChanged):

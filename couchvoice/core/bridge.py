@@ -88,12 +88,15 @@ class ToolBridge:
     def next_timeout(self) -> float | None:
         return min((call.asked_at + EVIDENCE_TIMEOUT for call in self._waiting()), default=None)
 
-    def finished(self, call_id: str, output: Mapping[str, Any], now: float, *, error: str | None) -> Call | None:
-        """The result is here. None: nobody awaits it."""
+    def finished(
+        self, call_id: str, output: Mapping[str, Any], now: float, *, error: str | None, runs_on: bool
+    ) -> Call | None:
+        """The output is here. None: nobody awaits it."""
         call = self._calls.get(call_id)
         if call is None or call.state is not CallState.RUNNING:
             return None
         call.output, call.error, call.state = output, error, CallState.FINISHED
+        call.runs_on = runs_on
         call.ms = round((now - call.started_at) * 1000, 1)
         return call
 

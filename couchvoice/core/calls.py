@@ -36,6 +36,7 @@ class Call:
     ms: float | None = None
     output: Mapping[str, Any] | None = None
     error: str | None = None
+    runs_on: bool = False  # the output says no more than that the tool has begun
 
     @property
     def unfinished(self) -> bool:

@@ -22,6 +22,14 @@ class UserMessage(msgspec.Struct, frozen=True, tag_field="type", tag="message"):
     role: str = "user"
 
 
+class FunctionCall(msgspec.Struct, frozen=True, tag_field="type", tag="function_call"):
+    """A call that the model is told of as if it had made it. ``arguments`` and ``output`` are JSON."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
 class FunctionCallOutput(msgspec.Struct, frozen=True, tag_field="type", tag="function_call_output"):
     call_id: str
     output: str
@@ -29,7 +37,7 @@ class FunctionCallOutput(msgspec.Struct, frozen=True, tag_field="type", tag="fun
 
 class ItemCreate(msgspec.Struct, frozen=True, tag_field="type", tag="conversation.item.create"):
     event_id: str
-    item: UserMessage | FunctionCallOutput
+    item: UserMessage | FunctionCall | FunctionCallOutput
 
 
 class ResponseCreate(msgspec.Struct, frozen=True, tag_field="type", tag="response.create"):

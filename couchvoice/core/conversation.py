@@ -1,7 +1,8 @@
 """The conversation: what a server event, a tool's result, a typed line or the clock leads to while the talk lasts.
 
 Not its life: ``session.py`` opens and ends it and names its state. The floor is the user's, the gate asks for
-responses, the bridge runs tools, the ear listens to answers, and the ledger, which they all know, keeps the turns.
+responses, the bridge runs tools, the reports wait for those that take long, the ear listens to answers, and the
+ledger, which they all know, keeps the turns.
 Law: facts go to the parts that own them, and their effects come back in order: silence, outputs, then requests.
 """
 
@@ -28,6 +29,7 @@ from couchvoice.core.error_codes import ALREADY_ACTIVE, BENIGN, FATAL
 from couchvoice.core.floor import Floor
 from couchvoice.core.ids import Ids
 from couchvoice.core.notices import Problem, ToolActivity, ToolResult, UserTranscript
+from couchvoice.core.reports import Reports
 from couchvoice.core.responses import ResponseGate
 from couchvoice.core.tool_view import shown_name, shown_output
 from couchvoice.core.transcription import tells_words
@@ -45,6 +47,7 @@ class Conversation:
         self._ledger = TurnLedger(key)
         self._gate = ResponseGate(self._ids)
         self._bridge = ToolBridge(self._ledger)
+        self._reports = Reports(self._ids)
         self._ear = Ear(self._ledger, speaks_text=speaks_text)
         self._floor = Floor(self._ids, self._ledger, self._gate)
 
@@ -69,6 +72,11 @@ class Conversation:
         floor = self._floor
         to_speech = floor.answered_by_server and self._ledger.answer_owed
         return floor.pressed or self._gate.owes or self._bridge.busy or to_speech
+
+    @property
+    def report_owed(self) -> bool:
+        """A tool that was acknowledged runs on, or the model does not know what came of it."""
+        return self._reports.owes
 
     @property
     def turn_owed(self) -> bool:
@@ -133,17 +141,40 @@ class Conversation:
                 assert_never(event)
 
     def tool_finished(
-        self, call_id: str, output: Mapping[str, Any], now: float, *, error: str | None, private: Collection[str]
+        self,
+        call_id: str,
+        output: Mapping[str, Any],
+        now: float,
+        *,
+        error: str | None,
+        private: Collection[str],
+        runs_on: bool,
     ) -> list[Effect]:
-        call = self._bridge.finished(call_id, output, now, error=error)
+        call = self._bridge.finished(call_id, output, now, error=error, runs_on=runs_on)
         if call is None:
             return []
-        name = shown_name(call.name)
+        name, status = shown_name(call.name), "generating" if runs_on else "failed" if error else "completed"
         return [
-            ToolActivity(name, call_id, "failed" if error else "completed", call.ms),
+            *(self._reports.expect(call, now) if runs_on else []),
+            ToolActivity(name, call_id, status, call.ms),
             ToolResult(name, call_id, shown_output(output, private)),
             *self._answer_calls(call.response_id, now),
         ]
+
+    def result_arrived(
+        self, call_id: str, output: Mapping[str, Any], now: float, *, error: str | None, private: Collection[str]
+    ) -> list[Effect]:
+        return self._reports.arrived(call_id, output, now, error=error, private=private)
+
+    def result_cancelled(self, call_id: str, now: float) -> list[Effect]:
+        return self._reports.cancelled(call_id, now)
+
+    def report(self, now: float) -> list[Effect]:
+        """Tell the model what came of its tools, if nobody speaks and nothing else is owed."""
+        if not self._reports.ready or self.user_speaks or self.assistant_speaks or self.answer_owed or self.turn_owed:
+            return []
+        items, wants_response = self._reports.tell()
+        return items + self._gate.request(now) if wants_response else items
 
     def send_text(self, text: str, now: float) -> list[Effect]:
         item_id, text = self._ids.item(), sendable(text)
@@ -182,6 +213,7 @@ class Conversation:
         self._floor.abandon()
         self._gate.close()
         self._bridge.close()
+        self._reports.close()
         self._ledger.finish(outcome, now, patience=patience)
 
     # The clock
@@ -230,7 +262,8 @@ class Conversation:
             return []
         earlier = self._gate.running()
         self._ear.response_created(now)
-        self._ledger.response_created(response_id, continues=self._gate.created(response_id))
+        continues, reports = self._gate.created(response_id), self._reports.take_told()
+        self._ledger.response_created(response_id, continues=continues, reports=reports)
         for superseded in earlier:
             self._bridge.superseded(superseded)
         effects = [effect for superseded in earlier for effect in self._answer_calls(superseded, now)]

@@ -1,4 +1,4 @@
-"""The names of what we create: client events and conversation items.
+"""The names of what we create: client events, conversation items and calls.
 
 Law: no two of a session are alike, and no two of sessions with different keys.
 """
@@ -20,3 +20,6 @@ class Ids:
 
     def item(self) -> str:
         return f"item_{self._key}_{next(self._numbers)}"
+
+    def call(self) -> str:
+        return f"call_{self._key}_{next(self._numbers)}"

@@ -40,7 +40,10 @@ class AssistantTranscript:
 
 @dataclass(frozen=True, slots=True)
 class ToolActivity:
-    """``status`` is started, completed or failed; ``ms`` is None while it runs."""
+    """``status``: started; then completed or failed. A tool that takes long is generating first, or is cancelled.
+
+    ``ms`` since it was started; None then.
+    """
 
     name: str
     call_id: str

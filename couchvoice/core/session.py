@@ -62,11 +62,11 @@ class Session:
 
     @property
     def settled(self) -> bool:
-        """Nothing is owed to anybody: no answer, no tool, no turn. After the talk only turns are owed."""
+        """Nothing is owed to anybody: no answer, no tool, no result, no turn. After the talk only turns are owed."""
         talk = self._conversation
         if self._state in OVER:
             return not talk.turn_owed
-        return not (talk.user_speaks or talk.answer_owed or talk.turn_owed)
+        return not (talk.user_speaks or talk.answer_owed or talk.report_owed or talk.turn_owed)
 
     # Life
 
@@ -126,15 +126,35 @@ class Session:
         *,
         error: str | None = None,
         private: Collection[str] = (),
+        runs_on: bool = False,
     ) -> list[Effect]:
-        """The result of a ``CallTool``; ``error`` is its code when it failed. Dropped when nobody awaits it.
+        """The output of a ``CallTool``; ``error`` is its code when it failed. Dropped when nobody awaits it.
 
         ``private``: fields of the output that the model gets and the user is not shown.
+        ``runs_on``: the tool has only begun, and ``result_arrived`` or ``result_cancelled`` follows.
         """
         if self._state not in TALK:
             return []
-        finished = self._conversation.tool_finished(call_id, output, now, error=error, private=private)
+        finished = self._conversation.tool_finished(call_id, output, now, error=error, private=private, runs_on=runs_on)
         return self._settle(finished, now)
+
+    def result_cancelled(self, call_id: str, now: float) -> list[Effect]:
+        """A tool that ran on was ended before it had a result."""
+        return self._settle(self._conversation.result_cancelled(call_id, now), now) if self._state in TALK else []
+
+    def result_arrived(
+        self,
+        call_id: str,
+        output: Mapping[str, Any],
+        now: float,
+        *,
+        error: str | None = None,
+        private: Collection[str] = (),
+    ) -> list[Effect]:
+        """What came of a tool that ran on. As ``tool_finished``."""
+        if self._state not in TALK:
+            return []
+        return self._settle(self._conversation.result_arrived(call_id, output, now, error=error, private=private), now)
 
     def send_text(self, text: str, now: float) -> list[Effect]:
         """The user typed. Raises NotConnected before the channel is open and after the talk."""
@@ -245,8 +265,10 @@ class Session:
         return self._settle(unanswered + self._enter(SessionState.FINALIZING), now)
 
     def _settle(self, effects: list[Effect], now: float) -> list[Effect]:
-        """After every fact: hand out the turns that are over, and show the state that follows."""
+        """After every fact: hand out the turns that are over, tell what had to wait, show the state that follows."""
         effects = effects + self._conversation.take_turns(now)
+        if self._state in TALK:
+            effects += self._conversation.report(now)
         state = self._present_state()
         return effects if state is self._state else effects + self._enter(state)
 

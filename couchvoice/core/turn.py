@@ -166,7 +166,7 @@ def _finished_calls(calls: Iterable[Call]) -> Iterator[FinishedCall]:
     for call in calls:
         if call.name == WAIT_FOR_USER or call.state is CallState.DROPPED:
             continue
-        status = "started" if call.output is None else "failed" if call.error else "completed"
+        status = "started" if call.output is None or call.runs_on else "failed" if call.error else "completed"
         yield FinishedCall(call.name, status, call.output or {}, call.error)
 
 

@@ -87,12 +87,20 @@ class TurnLedger:
 
     # What the assistant does
 
-    def response_created(self, response_id: str, *, continues: str | None = None) -> None:
-        """``continues``: the response after whose calls this one speaks on; else it is to the last words."""
-        last = self._open[-1] if self._open else self._begin()
+    def response_created(
+        self, response_id: str, *, continues: str | None = None, reports: Collection[Call] = ()
+    ) -> None:
+        """``continues``: the response after whose calls this one speaks on; else it is to the last words.
+
+        ``reports``: calls whose results it knows, and nobody has to say a word for it.
+        """
+        last = self._open[-1] if self._open else self._begin(expects_words=not reports)
         turn = self._by_response.get(continues or "", last)
         turn.answers[response_id] = Answer()
         self._by_response[response_id] = turn
+        for call in reports:
+            call.response_id = response_id
+            turn.calls.append(call)
 
     def knows(self, response_id: str) -> bool:
         return response_id in self._by_response or response_id in self._past_responses
@@ -226,8 +234,8 @@ class TurnLedger:
         if turn.settled_at is not None and turn.unanswered:
             yield turn.settled_at + UNASKED_TIMEOUT, turn.give_up
 
-    def _begin(self) -> Turn:
-        turn = Turn()
+    def _begin(self, *, expects_words: bool = True) -> Turn:
+        turn = Turn(expects_words=expects_words)
         self._open.append(turn)
         return turn
 

@@ -49,7 +49,7 @@ async def test_the_four_requests_are_what_the_contract_says():
     with MinimalBackend(secret=SECRET) as backend:
         async with client_of(backend.url, user_id="u1", assistant_voice="marin") as client:
             opened = await client.open_session()
-            told = await client.call_tool(CALL)
+            ran = await client.call_tool(CALL)
             recorded = await client.record_turn(TURN)
             ended = await client.end_session()
     owner = {"thread_id": "t1", "user_id": "u1", "memory_mode": "persistent"}
@@ -76,7 +76,7 @@ async def test_the_four_requests_are_what_the_contract_says():
     ]
     assert {request.method for request in backend.requests} == {"POST"}
     assert opened.client_secret == SECRET
-    assert told.output == {"response_text": "lookup was run"}
+    assert (ran.output, ran.task_id) == ({"response_text": "lookup was run"}, None)
     assert (recorded.recorded, recorded.message_count) == (True, 2)
     assert ended.finalized
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -21,7 +22,14 @@ from hypothesis.stateful import (
 )
 
 from couchvoice.core import server_events as server
-from couchvoice.core.client_events import FunctionCallOutput, InputCommit, ItemCreate, ResponseCreate, SessionUpdate
+from couchvoice.core.client_events import (
+    FunctionCall,
+    FunctionCallOutput,
+    InputCommit,
+    ItemCreate,
+    ResponseCreate,
+    SessionUpdate,
+)
 from couchvoice.core.effects import CallTool, Effect, RecordTurn, SendEvent, SpeakText, UpdateAnswered
 from couchvoice.core.error_codes import ALREADY_ACTIVE
 from couchvoice.core.notices import StateChanged, UsageChanged
@@ -55,7 +63,10 @@ class AnyTalk(RuleBasedStateMachine):
         self.state = SessionState.IDLE
         self.closed_at: float | None = None
         self.turns: list[FinishedTurn] = []
-        self.ran: dict[str, bool] = {}  # call id -> whether its result was fed
+        self.ran: dict[str, bool] = {}  # call id -> whether its output was fed
+        self.running_on: list[str] = []  # calls whose result is not fed
+        self.results = 0
+        self.reported: list[str] = []  # calls that we told the model of
         self.answered: list[str] = []
         self.known: list[str] = []  # responses, in the order in which they began
         self.ended: set[str] = set()
@@ -108,12 +119,23 @@ class AnyTalk(RuleBasedStateMachine):
         assert due is None or due > self.now, "the owner would spin"
 
     @precondition(lambda self: not all(self.ran.values()))
-    @rule(data=st.data(), error=st.sampled_from([None, "timeout"]))
-    def tool_finishes(self, data: st.DataObject, error: str | None) -> None:
+    @rule(data=st.data(), error=st.sampled_from([None, "timeout"]), runs_on=st.booleans())
+    def tool_finishes(self, data: st.DataObject, error: str | None, *, runs_on: bool) -> None:
         call_id = data.draw(st.sampled_from(sorted(call for call, finished in self.ran.items() if not finished)))
         self.ran[call_id] = True
-        self.do(lambda: self.session.tool_finished(call_id, {}, self.now, error=error))
+        self.do(lambda: self.session.tool_finished(call_id, {}, self.now, error=error, runs_on=runs_on))
         assert self.session.tool_finished(call_id, {}, self.now) == []
+        if runs_on:
+            self.running_on.append(call_id)
+
+    @precondition(lambda self: self.running_on)
+    @rule(data=st.data(), output=st.sampled_from([None, {}, {"should_respond": False}]))
+    def result_arrives(self, data: st.DataObject, output: dict[str, Any] | None) -> None:
+        call_id = data.draw(st.sampled_from(self.running_on))
+        self.running_on.remove(call_id)
+        self.results += output is not None
+        self.do(lambda: self.session.result_arrived(call_id, output, self.now))
+        assert self.session.result_arrived(call_id, {}, self.now) == []
 
     @precondition(lambda self: self.session.state in TALK)
     @rule(number=st.integers(0, 10**6))
@@ -257,6 +279,16 @@ class AnyTalk(RuleBasedStateMachine):
                 assert not self.known or self.known[-1] in self.ended, "asked while one runs"
                 assert not self.session._conversation.user_speaks, "asked while the user speaks"
                 self.asked, self.asked_at = event_id, self.now
+            case ItemCreate(item=FunctionCall(call_id=call_id)):
+                assert call_id not in self.reported
+                assert not self.session._conversation.user_speaks, "told while the user speaks"
+                assert not self.session._conversation.assistant_speaks, "told while the assistant speaks"
+                assert self.asked is None, "told while an answer is owed"
+                assert not self.known or self.known[-1] in self.ended, "told while a response runs"
+                self.reported.append(call_id)
+                assert len(self.reported) <= self.results
+            case ItemCreate(item=FunctionCallOutput(call_id=call_id)) if call_id in self.reported:
+                assert self.reported[-1] == call_id, "the output follows its call"
             case ItemCreate(item=FunctionCallOutput(call_id=call_id)):
                 assert self.ran[call_id]
                 assert call_id not in self.answered
