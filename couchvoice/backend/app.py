@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from couchvoice.backend.admin_routes import AdminEndpoints
-from couchvoice.backend.background import Backgrounds
 from couchvoice.backend.body_limit import BodyLimit
 from couchvoice.backend.figures import Figures
 from couchvoice.backend.finalizer import Finalizer
@@ -23,6 +22,7 @@ from couchvoice.backend.memory_context import MemorySource, NoMemory
 from couchvoice.backend.openapi import install_openapi, operation_id
 from couchvoice.backend.opener import SessionOpener
 from couchvoice.backend.providers import Provider
+from couchvoice.backend.recollection import Recollections
 from couchvoice.backend.refusals import error_response, install_error_bodies
 from couchvoice.backend.routes import VoiceEndpoints
 from couchvoice.backend.session_checks import check_session_settings
@@ -60,14 +60,14 @@ def create_app(
     session = session or SessionSettings()
     guards = guards or Guards()
     endpoints = {provider.name: provider} if endpoints is None else endpoints
-    sessions, backgrounds = LiveSessions(), Backgrounds(store, memory or NoMemory())
+    sessions, recollections = LiveSessions(), Recollections(store, memory or NoMemory())
     scope, figures = SessionScope(sessions, store), Figures(sessions)
     opener = SessionOpener(
         provider=provider,
         settings=session,
         sessions=sessions,
         store=store,
-        backgrounds=backgrounds,
+        recollections=recollections,
         limits=guards.limits,
         figures=figures,
         scope=scope,
@@ -82,7 +82,7 @@ def create_app(
         tools=tools or ToolRegistry(STANDARD_TOOLS),
         settings=session,
         scope=scope,
-        backgrounds=backgrounds,
+        recollections=recollections,
         opener=opener,
         limits=guards.limits,
         figures=figures,

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 
-from couchvoice.backend.background import Background
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.history import history_block
 from couchvoice.backend.language import english_name
 from couchvoice.backend.memory_context import memory_block
+from couchvoice.backend.recollection import Recollection
 
 MAX_INSTRUCTIONS = 12_000  # characters
 
@@ -83,7 +83,7 @@ Mode companion: warm and plain, curious rather than clever. Reflect what you hea
 person's own words, no jargon, no diagnosis, no praise for its own sake."""
 
 
-def instructions(briefing: Briefing, background: Background | None = None) -> str:
+def instructions(briefing: Briefing, recollection: Recollection | None = None) -> str:
     """Of a companion with tools."""
     return _joined(
         *_beginning(briefing),
@@ -93,11 +93,11 @@ def instructions(briefing: Briefing, background: Background | None = None) -> st
         _CRISIS,
         _EXERCISES,
         _PERSONA,
-        *_from_before(briefing, background),
+        *_from_before(briefing, recollection),
     )
 
 
-def instructions_without_tools(briefing: Briefing, background: Background | None = None) -> str:
+def instructions_without_tools(briefing: Briefing, recollection: Recollection | None = None) -> str:
     """For a client that runs none: what names a tool is left out."""
     return _joined(
         *_beginning(briefing),
@@ -105,7 +105,7 @@ def instructions_without_tools(briefing: Briefing, background: Background | None
         _CRISIS_WITHOUT_TOOLS,
         _EXERCISES,
         _PERSONA,
-        *_from_before(briefing, background),
+        *_from_before(briefing, recollection),
     )
 
 
@@ -120,11 +120,11 @@ def _beginning(briefing: Briefing) -> tuple[str, ...]:
     )
 
 
-def _from_before(briefing: Briefing, background: Background | None) -> tuple[str, ...]:
+def _from_before(briefing: Briefing, recollection: Recollection | None) -> tuple[str, ...]:
     """What the rest of the page cannot know: hence last, and in persistent sessions only."""
-    if briefing.memory_mode == "incognito" or background is None:
+    if briefing.memory_mode == "incognito" or recollection is None:
         return ()
-    return memory_block(background.memory), history_block(background.history)
+    return memory_block(recollection.memory), history_block(recollection.history)
 
 
 def _joined(*blocks: str) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from couchvoice.backend.background import Background
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.recollection import Recollection
 from couchvoice.backend.refusals import Refused
 from couchvoice.backend.tools import ToolRegistry
 
@@ -20,14 +20,14 @@ DEFAULT_MODE = "companion"
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    instructions: Callable[[Briefing, Background | None], str]
+    instructions: Callable[[Briefing, Recollection | None], str]
     tools: ToolRegistry
 
-    def config(self, briefing: Briefing, background: Background | None) -> dict[str, Any]:
+    def config(self, briefing: Briefing, recollection: Recollection | None) -> dict[str, Any]:
         """The mode's part of the session config."""
         return {
             "tools": self.tools.schemas(briefing.memory_mode),
-            "instructions": self.instructions(briefing, background),
+            "instructions": self.instructions(briefing, recollection),
         }
 
 

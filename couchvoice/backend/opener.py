@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from couchvoice.backend.background import Backgrounds
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.figures import Figures
 from couchvoice.backend.guard import Caller
@@ -20,6 +19,7 @@ from couchvoice.backend.language import chosen_language
 from couchvoice.backend.limits import Limits
 from couchvoice.backend.modes import Mode
 from couchvoice.backend.providers import ClientSecret, Failure, Provider, ProviderFailed
+from couchvoice.backend.recollection import Recollections
 from couchvoice.backend.refusals import Refused
 from couchvoice.backend.session_config import session_config
 from couchvoice.backend.session_id import owner_hash
@@ -49,7 +49,7 @@ class SessionOpener:
         settings: SessionSettings,
         sessions: LiveSessions,
         store: Store,
-        backgrounds: Backgrounds,
+        recollections: Recollections,
         limits: Limits,
         figures: Figures,
         scope: SessionScope,
@@ -59,7 +59,7 @@ class SessionOpener:
         self._settings = settings
         self._sessions = sessions
         self._store = store
-        self._backgrounds = backgrounds
+        self._recollections = recollections
         self._limits = limits
         self._figures = figures
         self._scope = scope
@@ -79,7 +79,7 @@ class SessionOpener:
             self._settings,
             request,
             language=briefing.language,
-            mode=mode.config(briefing, await self._backgrounds.of(briefing)),
+            mode=mode.config(briefing, await self._recollections.of(briefing)),
             model=self._provider.place.model,
         )
         secret = await self._provider.mint(config, safety_identifier=owner_hash(briefing.owner))

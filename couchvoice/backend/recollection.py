@@ -15,20 +15,20 @@ from couchvoice.backend.store import Store, Turn
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Background:
+class Recollection:
     """``history``: the oldest first."""
 
     memory: Memory
     history: Sequence[Turn] = ()
 
 
-class Backgrounds:
+class Recollections:
     def __init__(self, store: Store, memory: MemorySource) -> None:
         self._store = store
         self._memory = memory
 
-    async def of(self, briefing: Briefing) -> Background | None:
+    async def of(self, briefing: Briefing) -> Recollection | None:
         if briefing.memory_mode == "incognito":
             return None
         kept = await self._store.turns.recent(briefing.thread_id, owner=briefing.owner, limit=MAX_TURNS)
-        return Background(await self._memory.memory(briefing.owner), [recent.turn for recent in kept])
+        return Recollection(await self._memory.memory(briefing.owner), [recent.turn for recent in kept])

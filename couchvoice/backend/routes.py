@@ -12,7 +12,6 @@ from typing import Any
 from fastapi import APIRouter
 
 from couchvoice.backend.activity import LiveState
-from couchvoice.backend.background import Backgrounds
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.end_reply import INCOGNITO_END, end_reply
 from couchvoice.backend.figures import Figures, tell
@@ -24,6 +23,7 @@ from couchvoice.backend.limits import Limits
 from couchvoice.backend.modes import DEFAULT_MODE, Mode, Modes
 from couchvoice.backend.opener import Opened, SessionOpener, refusing_failures
 from couchvoice.backend.providers import Provider
+from couchvoice.backend.recollection import Recollections
 from couchvoice.backend.refusals import Refused, failing_as
 from couchvoice.backend.session_config import supported_voice
 from couchvoice.backend.session_scope import SessionScope, SessionToken
@@ -64,7 +64,7 @@ class VoiceEndpoints:
         tools: ToolRegistry,
         settings: SessionSettings,
         scope: SessionScope,
-        backgrounds: Backgrounds,
+        recollections: Recollections,
         opener: SessionOpener,
         limits: Limits,
         figures: Figures,
@@ -72,7 +72,7 @@ class VoiceEndpoints:
         self._store = store
         self._finalizer = finalizer
         self._provider = provider
-        self._backgrounds = backgrounds
+        self._recollections = recollections
         self._opener = opener
         self._limits = limits
         self._figures = figures
@@ -166,7 +166,7 @@ class VoiceEndpoints:
             change: dict[str, Any] = {}
             if request.mode is not None:
                 mode, briefing = self._modes.find(request.mode), self._briefing(request, caller, session)
-                change |= mode.config(briefing, await self._backgrounds.of(briefing))
+                change |= mode.config(briefing, await self._recollections.of(briefing))
             if request.voice is not None:
                 change["audio"] = {"output": {"voice": supported_voice(request.voice)}}
             if not change:

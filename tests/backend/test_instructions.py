@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from couchvoice.backend.background import Background
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.history import MAX_HISTORY, MAX_SAID, MAX_TURNS, history_block
 from couchvoice.backend.instructions import MAX_INSTRUCTIONS, instructions, instructions_without_tools
 from couchvoice.backend.memory_context import MAX_FACTS, MAX_MEMORY, MAX_RULES, Memory, memory_block
+from couchvoice.backend.recollection import Recollection
 from couchvoice.backend.store import Turn
 from tests.backend.ends import BackendEnd, any_turn, running_backend
 
@@ -38,7 +38,7 @@ REMEMBERED = Memory(
 )
 PERSISTENT = (
     briefing(user_id="ada", memory_mode="persistent", language="de"),
-    Background(
+    Recollection(
         REMEMBERED,
         [turn("I can't sleep.", "Since when?"), turn("For weeks.", "That is long. Do you", "That is long.")],
     ),
@@ -75,14 +75,14 @@ def test_the_longest_of_everything_fits() -> None:
     long = "\0" * 5_000  # six characters each, once it is quoted
     memory = Memory(rules=[long] * 9, recall=True, facts=[long] * 9, last_session=long)
     who = briefing(thread_id="\0" * 200, user_id="u", memory_mode="persistent", language="zh-Hant-TW")
-    text = instructions(who, Background(memory, [turn(long, long)] * 50))
+    text = instructions(who, Recollection(memory, [turn(long, long)] * 50))
     assert len(text) <= MAX_INSTRUCTIONS
 
 
 @pytest.mark.row("K3")
 @pytest.mark.parametrize("made", [instructions, instructions_without_tools])
 def test_an_incognito_session_is_told_nothing_of_before_even_if_somebody_had_it(made: Any) -> None:
-    known = Background(Memory(rules=[PHRASE], recall=True, facts=[PHRASE]), [turn(PHRASE, PHRASE)])
+    known = Recollection(Memory(rules=[PHRASE], recall=True, facts=[PHRASE]), [turn(PHRASE, PHRASE)])
     assert made(briefing(), known) == made(briefing())
 
 
