@@ -21,9 +21,7 @@ from couchvoice.audio.packet_buffer import MediaPacket, PacketBuffer, StreamCoun
 START_MS = 40  # ms that are buffered, or waited for, before anything is known of the network
 BACKLOG_MS = 200  # ms of what came before there was anybody to hear it that are still played
 STEP_MS = 10  # ms of one decision while nothing is there to decode
-GUESS_LIMIT_MS = (
-    120  # ms that are guessed at, then comes comfort noise: a far end may just have stopped sending
-)
+GUESS_LIMIT_MS = 120  # ms that are guessed at, then comes comfort noise: a far end may just have stopped sending
 GUESS_FADE_MS = 60  # ms in which the guess gives way to it
 GAP_LIMIT_MS = 1000  # ms of the stream's timeline that are lived through: a longer gap is jumped over
 LONGER_MS = 3  # ms that the delay may be too short before it is corrected: soon nothing would be there

@@ -13,7 +13,7 @@ from couchvoice.audio.sink import NullSink
 from couchvoice.audio.source import SilentSource
 from couchvoice.backend import tool
 from couchvoice.client.endpoints import Endpoints
-from couchvoice.client.tool_call import MAX_TOOL_OUTPUT, RESULT_TIMEOUT, ToolResult, await_result
+from couchvoice.client.tool_call import MAX_TOOL_OUTPUT, RESULT_TIMEOUT, ToolOutcome, await_result
 from couchvoice.client.voice_session import VoiceSession
 from couchvoice.contract import ResultReply
 from couchvoice.core.notices import StateChanged, ToolActivity, TurnRecorded
@@ -174,10 +174,10 @@ class Slow:
             raise answer
         return answer
 
-    def result(self) -> ToolResult | None:
-        ask: Callable[..., Awaitable[ToolResult | None]] = await_result
+    def result(self) -> ToolOutcome | None:
+        ask: Callable[..., Awaitable[ToolOutcome | None]] = await_result
 
-        async def main() -> ToolResult | None:
+        async def main() -> ToolOutcome | None:
             return await ask(self, "paint", "task_1")
 
         return run_skipping(main())
@@ -196,7 +196,7 @@ def limited(seconds: float) -> RateLimited:
 
 def test_a_result_is_asked_for_until_it_is_there_and_not_more_than_once_a_second():
     backend = Slow(DOWN, limited(30.0), limited(0.2), GENERATING, COMPLETED)
-    assert backend.result() == ToolResult({"response_text": "Here."})
+    assert backend.result() == ToolOutcome({"response_text": "Here."})
     assert backend.asked_at == pytest.approx([0.0, 1.0, 31.0, 32.0, 33.0])
 
 
@@ -209,7 +209,7 @@ def test_a_request_that_was_held_open_is_followed_by_the_next_at_once():
 @pytest.mark.parametrize("answer", [GENERATING, DOWN], ids=["generating", "down"])
 def test_a_result_that_never_comes_is_given_up(answer: ResultReply | Exception):
     backend = Slow(answer)
-    assert backend.result() == ToolResult({"error": "tool_timeout"}, "tool_timeout")
+    assert backend.result() == ToolOutcome({"error": "tool_timeout"}, "tool_timeout")
     assert len(backend.asked_at) == pytest.approx(RESULT_TIMEOUT, abs=1)
 
 
@@ -225,5 +225,5 @@ ENDS = {
 @pytest.mark.parametrize(("answer", "code"), ENDS.values(), ids=ENDS.keys())
 def test_a_result_that_is_none_is_told_by_its_code_or_not_at_all(answer: ResultReply | Exception, code: str | None):
     backend = Slow(answer)
-    assert backend.result() == (code and ToolResult({"error": code}, code))
+    assert backend.result() == (code and ToolOutcome({"error": code}, code))
     assert len(backend.asked_at) == 1

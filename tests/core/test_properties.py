@@ -134,7 +134,10 @@ class AnyTalk(RuleBasedStateMachine):
         call_id = data.draw(st.sampled_from(self.running_on))
         self.running_on.remove(call_id)
         self.results += output is not None
-        self.do(lambda: self.session.result_arrived(call_id, output, self.now))
+        if output is None:
+            self.do(lambda: self.session.result_cancelled(call_id, self.now))
+        else:
+            self.do(lambda: self.session.result_arrived(call_id, output, self.now))
         assert self.session.result_arrived(call_id, {}, self.now) == []
 
     @precondition(lambda self: self.session.state in TALK)
