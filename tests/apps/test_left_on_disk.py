@@ -89,7 +89,7 @@ async def test_an_incognito_talk_leaves_nothing_and_a_persistent_one_its_words_b
     async with started("serve", "backend", "--port", "0", **ends) as backend:
         url = await ready(backend)
 
-        ended = await talked(place, backend, url, hello, "incognito")
+        ended = await talked(place, backend, url, hello)
         first, *_ = ended.stderr.splitlines()
         assert first.startswith("incognito: the backend keeps nothing")
         assert (ended.summary["recorded"], ended.summary["finalized"]) == (0, False)
@@ -98,7 +98,7 @@ async def test_an_incognito_talk_leaves_nothing_and_a_persistent_one_its_words_b
         assert files(place.folder) == [place.folder / name for name in ("backend.log", "metrics", "talk.log")]
 
         # The control: the same talk, the same scan.
-        ended = await talked(place, backend, url, hello, "persistent")
+        ended = await talked(place, backend, url, hello, "--memory", "persistent")
         assert ended.summary["recorded"] == ended.summary["turns"] > 0
         assert ended.summary["finalized"] is True
         for private in (SPOKEN, HEARD, SECRET, USER, THREAD):
@@ -109,11 +109,11 @@ async def test_an_incognito_talk_leaves_nothing_and_a_persistent_one_its_words_b
     assert max(len(str(value)) for value in values) < BYTES_OF_SPEECH
 
 
-async def talked(place: Place, backend: Command, url: str, wav: Path, memory: str) -> Ended:
+async def talked(place: Place, backend: Command, url: str, wav: Path, *memory: str) -> Ended:
     """A whole talk, with what it and the backend logged so far kept in the place."""
-    words = ("talk", "--backend", url, "--input", str(wav), "--output", "none", "--memory", memory, "--json")
+    words = ("talk", "--backend", url, "--input", str(wav), "--output", "none", "--json")
     owner = ("--user", USER, "--thread", THREAD)
-    async with started(*words, *owner, environment=place.environment(), cwd=place.cwd) as talk:
+    async with started(*words, *owner, *memory, environment=place.environment(), cwd=place.cwd) as talk:
         await talk.line_with(type="state", state="listening")
         talk.type(TYPED)
         await talk.line_with(type="assistant_transcript")
@@ -127,7 +127,7 @@ async def talked(place: Place, backend: Command, url: str, wav: Path, memory: st
     assert HEARD in " ".join(turn["assistant_text"] for turn in ended.of("turn"))
     assert "show_memory_status" in [line["name"] for line in ended.of("tool")]
     # Nothing is written while they speak, but the database.
-    assert to_write <= ({place.state / DATABASE} if memory == "persistent" else set())
+    assert to_write <= ({place.state / DATABASE} if memory else set())
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}) as http:
         place.keep("metrics", (await http.get(f"{url}/metrics")).raise_for_status().text)
     place.keep("talk.log", ended.stderr)
@@ -143,17 +143,20 @@ def values_of(database: Path) -> Iterator[object]:
                 yield from row
 
 
+@pytest.mark.row("K1", "K5")
+async def test_a_talk_with_both_ends_in_its_process_leaves_nothing_unless_it_is_told_to(place: Place) -> None:
+    ended = await typed(place)
+    (turn,) = ended.of("turn")
+    assert (turn["user_text"], turn["recorded"], ended.summary["recorded"]) == (TYPED, False, 0)
+    for private in (TYPED, SECRET, turn["assistant_text"], THREAD):
+        assert found(private, place.folder) == [], private
+    assert files(place.folder) == [place.folder / "talk.log"]
+
+
 @pytest.mark.row("I6", "I2")
 async def test_a_talk_without_its_transcript_leaves_how_it_went_to_its_owner_alone(place: Place) -> None:
-    words = ("talk", "--text", "--memory", "persistent", "--no-transcript", "--thread", THREAD, "--json")
     for_all = ("sh", "-c", 'umask 000 && exec "$@"', "sh", *PROGRAM)
-    async with started(*words, before=for_all, environment=place.environment(), cwd=place.cwd) as talk:
-        talk.type(TYPED)
-        assert talk.process.stdin is not None  # a pipe, as started
-        talk.process.stdin.close()
-        ended = await talk.ended()
-    assert ended.status == 0, ended.stdout + ended.stderr
-    place.keep("talk.log", ended.stderr)
+    ended = await typed(place, "--memory", "persistent", "--no-transcript", before=for_all)
     (turn,) = ended.of("turn")
     assert (turn["user_text"], turn["recorded"], ended.summary["finalized"]) == (TYPED, True, True)
     for private in (SECRET, TYPED, turn["assistant_text"]):
@@ -170,3 +173,16 @@ async def test_a_talk_without_its_transcript_leaves_how_it_went_to_its_owner_alo
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (place.state, *files(place.state))}
     assert modes == {place.state.name: 0o700, DATABASE: 0o600}
+
+
+async def typed(place: Place, *options: str, before: tuple[str, ...] = PROGRAM) -> Ended:
+    """A whole talk in writing, with nobody else, and what it logged kept in the place."""
+    words = ("talk", "--text", "--thread", THREAD, "--json", *options)
+    async with started(*words, before=before, environment=place.environment(), cwd=place.cwd) as talk:
+        talk.type(TYPED)
+        assert talk.process.stdin is not None  # a pipe, as started
+        talk.process.stdin.close()
+        ended = await talk.ended()
+    assert ended.status == 0, ended.stdout + ended.stderr
+    place.keep("talk.log", ended.stderr)
+    return ended
