@@ -13,7 +13,7 @@ import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -33,6 +33,7 @@ from couchvoice.private_files import make_private_folder, open_private_file
 
 CONNECT_TIMEOUT = 10  # seconds
 STATEMENT_TIMEOUT = 30  # seconds, PostgreSQL; whoever waits for a thread's row waits no longer
+CLOSE_TIMEOUT = 3  # seconds for the transactions that run when the database is closed
 
 _DRIVERS = {"sqlite": "aiosqlite", "postgresql": "asyncpg", "postgres": "asyncpg"}
 _HOW = "write sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER@HOST/NAME"
@@ -51,6 +52,9 @@ class Database:
         self._file = _sqlite_file(self._url)
         self._engine: AsyncEngine | None = None
         self._opening = asyncio.Lock()
+        self._transactions = 0  # that are running
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
         self.process = secrets.token_hex(_ID_BYTES)
 
     def begun(self) -> bool:
@@ -62,12 +66,23 @@ class Database:
         """A transaction. Raises Refused (503) when the database does not answer."""
         with _unavailable():
             engine = await self._open()
-            async with engine.begin() as connection:
-                yield connection
+            self._transactions += 1
+            self._at_rest.clear()
+            try:
+                async with engine.begin() as connection:
+                    yield connection
+            finally:
+                self._transactions -= 1
+                if not self._transactions:
+                    self._at_rest.set()
 
     async def close(self) -> None:
         async with self._opening:
             if self._engine is not None:
+                # A connection that is in use now would go back to a pool that nobody closes any more.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CLOSE_TIMEOUT):
+                        await self._at_rest.wait()
                 await self._engine.dispose()
                 self._engine = None
 
