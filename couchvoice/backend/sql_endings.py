@@ -49,7 +49,8 @@ class SqlEndings:
             open_turns = turns_of(thread_id).where(turns.c.number > thread["closed_turns"]).order_by(turns.c.number)
             rows = (await connection.execute(open_turns)).mappings().all()
             if not rows:
-                return await _last_arc(connection, thread_id, session_id)
+                # A silence that another process has dealt with meanwhile: its arc is not this sweep's doing.
+                return None if idle_since is not None else await _last_arc(connection, thread_id, session_id)
             token = secrets.token_hex(_TOKEN_BYTES)
             await connection.execute(
                 update(threads)
