@@ -32,7 +32,7 @@ from typing import Any
 import yaml
 
 from couchvoice.errors import ConfigError
-from couchvoice.local.yaml_file import YamlFile
+from couchvoice.yaml_file import YamlFile
 
 ANY_TOOL = "*"
 

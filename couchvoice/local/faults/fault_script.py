@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 
 from couchvoice.local.faults.faults import BadFault, Faults, faults_from
-from couchvoice.local.yaml_file import YamlFile
+from couchvoice.yaml_file import YamlFile
 
 REPEAT = "repeat"
 
