@@ -6,18 +6,27 @@ is wrong is a ConfigError with the file and, where there is one, the line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import yaml
 
 from couchvoice.errors import ConfigError
 
 
+def by_line(line: int, column: int) -> str:
+    return f", line {line}"
+
+
 class YamlFile:
-    def __init__(self, path: Path) -> None:
+    """``place`` words where something is, of a line and a column that count from 1."""
+
+    def __init__(self, path: Path, *, place: Callable[[int, int], str] = by_line) -> None:
         self._path = path
+        self._place = place
 
     def root(self) -> yaml.Node:
         """The whole of it. Raises ConfigError, also when there is nothing in it."""
@@ -26,8 +35,7 @@ class YamlFile:
         except (OSError, UnicodeDecodeError) as exc:
             raise ConfigError(f"cannot read {self._path}: {exc}") from exc
         except yaml.MarkedYAMLError as exc:
-            line = exc.problem_mark.line + 1 if exc.problem_mark else 1
-            raise ConfigError(f"{self._path}, line {line}: {exc.problem}") from exc
+            raise ConfigError(f"{self._path}{self._at(exc.problem_mark)}: {exc.problem}") from exc
         except yaml.YAMLError as exc:  # a character that YAML does not allow
             raise ConfigError(f"{self._path}: {exc}") from exc
         except RecursionError as exc:
@@ -64,5 +72,26 @@ class YamlFile:
             self.fail(node, "expected a text")
         return str(node.value).strip()
 
+    def value(self, node: yaml.Node) -> Any:
+        """As in JSON: plain numbers, true, false and null are themselves, all other scalars are texts."""
+        match node:
+            case yaml.MappingNode():
+                return {name: self.value(value) for name, value in self.pairs(node)}
+            case yaml.SequenceNode():
+                return [self.value(item) for item in node.value]
+            case yaml.ScalarNode(style=None):
+                return plain(self.text(node))
+        return self.text(node)
+
     def fail(self, node: yaml.Node, problem: str) -> NoReturn:
-        raise ConfigError(f"{self._path}, line {int(node.start_mark.line) + 1}: {problem}")
+        raise ConfigError(f"{self._path}{self._at(node.start_mark)}: {problem}")
+
+    def _at(self, mark: yaml.Mark | None) -> str:
+        return self._place(mark.line + 1, mark.column + 1) if mark else self._place(1, 1)
+
+
+def plain(text: str) -> Any:
+    """What an unquoted scalar means."""
+    with contextlib.suppress(ValueError):
+        return json.loads(text, parse_constant=str)
+    return text

@@ -39,7 +39,8 @@ MAY_IMPORT = {
         "transports.opus_format",
     },
     "embedded": {"backend", "local"},
-    "apps": {"core", "audio", "transports", "client", "contract", "embedded"},
+    "scenario": {"core", "audio", "transports", "client", "contract", "embedded"},
+    "apps": {"core", "audio", "transports", "client", "contract", "embedded", "scenario"},
     "__main__": {"apps"},
     "__init__": {"audio", "client", "contract", "core"},
 }

@@ -21,8 +21,6 @@ Law: a mistake in the file is found when it is read, with its line.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -174,19 +172,7 @@ class _Reader:
             self._file.fail(node, f"not a regular expression: {exc}")
 
     def _object(self, node: yaml.Node) -> dict[str, Any]:
-        return {name: self._value(value) for name, value in self._file.pairs(node)}
-
-    def _value(self, node: yaml.Node) -> Any:
-        """As in JSON: plain numbers, true, false and null are themselves, all other scalars are texts."""
-        match node:
-            case yaml.MappingNode():
-                return self._object(node)
-            case yaml.SequenceNode():
-                return [self._value(item) for item in node.value]
-            case yaml.ScalarNode(style=None):
-                with contextlib.suppress(ValueError):
-                    return json.loads(node.value, parse_constant=str)
-        return self._file.text(node)
+        return {name: self._file.value(value) for name, value in self._file.pairs(node)}
 
     def _text_of(self, fields: Mapping[str, yaml.Node], name: str) -> str | None:
         return self._file.text(fields[name]) if name in fields else None
