@@ -15,13 +15,17 @@ from couchvoice.client.endpoints import Endpoints
 from couchvoice.contract import SessionReply, SessionRequest
 from couchvoice.private import Private
 from couchvoice.transports.http import HttpClient
+from couchvoice.transports.tap import Tap, TappedTransport, tapped_frames, tapped_packets, tapped_read
 from couchvoice.transports.transport import Transport
 from couchvoice.transports.webrtc import AUTHORIZATION, OPUS, WebRTCTransport
 
 
 class Connections:
-    def __init__(self, endpoints: Endpoints) -> None:
+    """``tap`` is shown everything that passes between the client and the provider."""
+
+    def __init__(self, endpoints: Endpoints, tap: Tap | None = None) -> None:
         self._endpoints = endpoints
+        self._tap = tap
         self._http: list[HttpClient] = []
 
     def backend(self, request: SessionRequest) -> HttpBackend:
@@ -33,18 +37,21 @@ class Connections:
     def transport(self, reply: SessionReply, client: Client) -> Transport:
         """Raises ConfigError when nobody said where the provider is."""
         calls_url = self._endpoints.calls_url(reply)
-        return WebRTCTransport(
+        tap, playback = self._tap, client.playback
+        transport = WebRTCTransport(
             calls_url,
             Private(reply.client_secret),
             http=self._open_http(calls_url, self._endpoints.realtime_app),
-            read=client.read_frame,
-            on_packet=client.playback.receive,
-            on_frame=client.playback.hear,
+            # Without a tap nothing is called in between: these are called 50 times a second.
+            read=client.read_frame if tap is None else tapped_read(client.read_frame, tap),
+            on_packet=playback.receive if tap is None else tapped_packets(playback.receive, tap),
+            on_frame=playback.hear if tap is None else tapped_frames(playback.hear, tap),
             on_gap=client.playback.conceal,
             ice_servers=[RTCIceServer(**server.model_dump()) for server in reply.ice_servers],
             secret_header=reply.secret_header or AUTHORIZATION,
             codec=reply.audio_codec or OPUS,
         )
+        return transport if tap is None else TappedTransport(transport, tap)
 
     async def close(self) -> None:
         for http in self._http:

@@ -36,6 +36,7 @@ from couchvoice.core.session_update import Modality
 from couchvoice.core.state import TALK, SessionState
 from couchvoice.core.usage import Usage
 from couchvoice.errors import CouchvoiceError, InvalidState, NotConnected
+from couchvoice.transports.tap import Tap
 
 
 class VoiceSession:
@@ -48,7 +49,7 @@ class VoiceSession:
     ``speak_text`` speaks the answers that come in writing; without it they are only shown.
     ``echo`` keeps the assistant from hearing itself; auto protects between a Microphone and a Speaker, and nothing
     else. ``noise_suppression`` silences what is not close to the microphone. ``connect`` raises ConfigError for "aec"
-    where the livekit package is missing.
+    where the livekit package is missing. ``tap`` is shown all that passes between this end and the provider.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class VoiceSession:
         speak_text: Speak | None = None,
         echo: EchoPolicy = EchoPolicy.AUTO,
         noise_suppression: bool = False,
+        tap: Tap | None = None,
         on_transcript: Callable[[str, bool], None] | None = None,
         on_audio: Callable[[AudioFrame], None] | None = None,
         on_error: Callable[[CouchvoiceError], None] | None = None,
@@ -75,7 +77,7 @@ class VoiceSession:
             on_connection_change=on_connection_change,
         )
         self._audience = Audience(callbacks)
-        self._connections = Connections(endpoints)
+        self._connections = Connections(endpoints, tap)
         # Sound comes for nobody 50 times a second otherwise.
         self._overhear = self._audience.overhear if on_audio is not None else None
         self._request = request or SessionRequest(thread_id=f"thread_{secrets.token_hex(8)}")
