@@ -19,6 +19,7 @@ from couchvoice.contract import VOICES
 from couchvoice.core.state import SessionState
 from couchvoice.errors import ConnectTimeout, SdpExchangeError, Unavailable
 from couchvoice.local.faults.faults import Faults
+from couchvoice.scenario.named_weather import NAMED_WEATHER
 from couchvoice.settings import _ALIASES, _ENVIRONMENT
 from couchvoice.transports.webrtc import CONNECT_TIMEOUT
 from tests.local.serving import listening
@@ -88,6 +89,12 @@ def test_the_table_of_faults_names_each_fault_and_no_other():
     table = README.partition("| Fault |")[2].partition("\n\n")[0]
     documented = {fault for row in table.splitlines() for fault in re.findall(r"`([a-z_]+)`", row.partition(" | ")[0])}
     assert documented == set(Faults.__struct_fields__)
+
+
+def test_the_table_of_weather_names_each_one_and_no_other():
+    table = README.partition("| Weather |")[2].partition("\n\n")[0]
+    documented = {name for row in table.splitlines() for name in re.findall(r"`([a-z_]+)`", row.partition(" | ")[0])}
+    assert documented == set(NAMED_WEATHER)
 
 
 def test_the_table_of_settings_names_each_variable_and_no_other():

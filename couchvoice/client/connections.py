@@ -50,6 +50,7 @@ class Connections:
             ice_servers=[RTCIceServer(**server.model_dump()) for server in reply.ice_servers],
             secret_header=reply.secret_header or AUTHORIZATION,
             codec=reply.audio_codec or OPUS,
+            network=self._endpoints.network,
         )
         return transport if tap is None else TappedTransport(transport, tap)
 

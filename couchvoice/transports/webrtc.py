@@ -36,6 +36,7 @@ from couchvoice.errors import (
 )
 from couchvoice.private import Private
 from couchvoice.transports.http import HttpClient, HttpFailure
+from couchvoice.transports.network import Network, Post
 from couchvoice.transports.opus_format import with_inband_fec
 from couchvoice.transports.packet_tap import tap_packets
 from couchvoice.transports.peer import (
@@ -73,7 +74,8 @@ class WebRTCTransport:
     """``read`` gives the microphone's frames. What is heard goes to ``on_packet``, and to ``on_frame`` and ``on_gap``
     (ms) where the packets themselves cannot be had, or hold no Opus. Used once.
 
-    ``secret_header`` takes the secret, as a Bearer when it is Authorization; ``codec`` is the only one that is offered.
+    ``secret_header`` takes the secret, as a Bearer when it is Authorization; ``codec`` is the only one that is offered;
+    ``network`` lies between the two peers.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class WebRTCTransport:
         ice_servers: Iterable[RTCIceServer] = (),
         secret_header: str = AUTHORIZATION,
         codec: str = OPUS,
+        network: Network | None = None,
     ) -> None:
         self.call_id: str | None = None
         self._calls_url = calls_url
@@ -101,6 +104,7 @@ class WebRTCTransport:
         self._ice_servers = tuple(ice_servers)
         self._secret_header = secret_header
         self._codec = codec
+        self._network = network
         self._peer: RTCPeerConnection | None = None
         self._channel: RTCDataChannel | None = None
         self._track: SourceTrack | None = None
@@ -165,7 +169,8 @@ class WebRTCTransport:
             offer = await self._offer(peer, track)
         except GATHERING_ERRORS as exc:
             raise NegotiationFailed(f"the ICE servers that the backend named cannot be used: {exc}") from exc
-        answer = await self._exchange(offer)
+        introduce = self._network.introduce if self._network is not None else _directly
+        answer = await introduce(offer, self._exchange)
         try:
             await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
             track.encode_opus(peer, peer.getTransceivers()[0], Bandwidth.WIDE)  # a machine listens
@@ -263,6 +268,10 @@ class WebRTCTransport:
             self._events.get_nowait()
             event = ConnectionLost("its events were not read in time") if event is not None else None
         self._events.put_nowait(event)
+
+
+async def _directly(offer: str, post: Post) -> str:
+    return await post(offer)
 
 
 def _reason(body: bytes) -> str:

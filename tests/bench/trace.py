@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from couchvoice.audio.opus import OpusEncoder
+from couchvoice.scenario.weather import Bursts, Passage, Weather
 from tests.bench.speech import FRAME, Speech
-from tests.network.weather import Bursts, Passage, Weather
 
 APART = 0.02  # seconds from packet to packet
 NETWORK_DELAY = 0.02  # seconds

@@ -10,7 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.network.weather import OVERTAKEN_BY, Bursts, Passage, Weather
+from couchvoice.errors import ConfigError
+from couchvoice.scenario.named_weather import NAMED_WEATHER, weather_named
+from couchvoice.scenario.weather import OVERTAKEN_BY, Bursts, Passage, Weather
+
+pytestmark = pytest.mark.row("P9")
 
 PACKETS = 4000
 APART = 0.02  # seconds
@@ -85,3 +89,43 @@ def test_a_slow_link_delays_up_to_its_queue_and_loses_the_rest() -> None:
     longest = max(at for copies in history for at in copies)
     assert sum(map(len, history)) / PACKETS == pytest.approx(0.8, abs=0.01)
     assert 0.2 < longest <= 0.2 + 2 * SIZE * 8 / 32_000
+
+
+def test_a_passage_counts_what_it_did() -> None:
+    passage = Passage(Weather(loss=0.5, duplicated=1.0), seed=1)
+    arrived = [passage.send(SIZE, now=number * APART) for number in range(100)]
+    assert (passage.sent, passage.lost, passage.duplicated) == (100, arrived.count(()), 100 - arrived.count(()))
+
+
+@pytest.mark.parametrize("name", NAMED_WEATHER)
+def test_weather_with_a_name_may_be_changed(name: str) -> None:
+    assert weather_named(name) == NAMED_WEATHER[name]
+    assert weather_named(name, delay=0.5) == replace(NAMED_WEATHER[name], delay=0.5)
+
+
+def test_the_bursts_with_a_name_lose_what_they_say() -> None:
+    lost = [not copies for copies in arrivals(weather_named("bursts"), packets=40_000)]
+    runs = [len(list(run)) for gone, run in groupby(lost) if gone]
+    assert fmean(lost) == pytest.approx(0.05, abs=0.02)
+    assert fmean(runs) * APART == pytest.approx(0.3, abs=0.08)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "told"),
+    [
+        ("hail", {}, 'no weather is called "hail": there are clear, loss'),
+        ("loss", {"wind": 3}, 'no figure "wind": it has delay'),
+        ("loss", {"loss": 1.5}, "loss is a share between 0 and 1, and 1.5"),
+        ("delay", {"delay": -1}, "delay is a time in seconds, and -1"),
+        ("delay", {"jitter": float("nan")}, "jitter is a time in seconds, and nan"),
+        ("slow", {"rate": 0}, "rate is more than 0 bit/s, and 0"),
+    ],
+)
+def test_weather_that_cannot_be_is_refused(name: str, changes: dict[str, float], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        weather_named(name, **changes)
+
+
+def test_a_burst_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ConfigError, match="end is a share between 0 and 1, and 2"):
+        Bursts(begin=0.5, end=2)
