@@ -29,6 +29,7 @@ from couchvoice.backend import migrations
 from couchvoice.backend.refusals import Refused
 from couchvoice.backend.tables import SCHEMA_VERSION
 from couchvoice.errors import ConfigError
+from couchvoice.outside import outside_work
 from couchvoice.private_files import make_private_folder, open_private_file
 
 CONNECT_TIMEOUT = 10  # seconds
@@ -64,7 +65,7 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """A transaction. Raises Refused (503) when the database does not answer."""
-        with _unavailable():
+        with _unavailable(), outside_work():
             engine = await self._open()
             self._transactions += 1
             self._at_rest.clear()
@@ -83,7 +84,8 @@ class Database:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(CLOSE_TIMEOUT):
                         await self._at_rest.wait()
-                await self._engine.dispose()
+                with outside_work():
+                    await self._engine.dispose()
                 self._engine = None
 
     async def _open(self) -> AsyncEngine:

@@ -13,7 +13,6 @@ import inspect
 import json
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -27,6 +26,7 @@ from couchvoice.backend.tools.background import BackgroundRuns
 from couchvoice.backend.tools.definition import Tool, ToolContext
 from couchvoice.backend.tools.registry import ToolRegistry
 from couchvoice.contract import GENERATING, MemoryMode
+from couchvoice.outside import outside_work
 
 MAX_THREADS = 32  # of tools that are no coroutines; one that hangs keeps its thread
 
@@ -67,7 +67,8 @@ class ToolRunner:
 
 
 async def _run(tool: Tool[..., Any], keywords: dict[str, Any]) -> dict[str, Any]:
-    begun = time.monotonic()
+    clock = asyncio.get_running_loop().time
+    begun = clock()
     outcome = "failed"
     try:
         async with asyncio.timeout(tool.deadline):
@@ -90,7 +91,7 @@ async def _run(tool: Tool[..., Any], keywords: dict[str, Any]) -> dict[str, Any]
         raise
     finally:
         # Names and figures only: what was asked and found is nobody's but the user's.
-        _log.info("- tool %s %s in %.0f ms", tool.name, outcome, (time.monotonic() - begun) * 1000)
+        _log.info("- tool %s %s in %.0f ms", tool.name, outcome, (clock() - begun) * 1000)
 
 
 async def _call(function: Callable[..., Any], keywords: dict[str, Any]) -> Any:
@@ -118,7 +119,8 @@ async def _in_thread(function: Callable[..., Any], keywords: dict[str, Any]) -> 
             _threads.release()
 
     threading.Thread(target=work, name=f"tool-{function.__name__}", daemon=True).start()
-    return await asyncio.wrap_future(result)
+    with outside_work():
+        return await asyncio.wrap_future(result)
 
 
 def _object(value: Any) -> dict[str, Any]:
