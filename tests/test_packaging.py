@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 DATA = (
     "couchvoice/apps/first-talk.wav",
     "couchvoice/apps/first-talk.txt",
-    "couchvoice/backend/crisis_resources.yaml",
+    "couchvoice/backend/crisis/resources.yaml",
     "couchvoice/backend/migrations/env.py",
     "couchvoice/local/engines/replies.yaml",
     "couchvoice/py.typed",

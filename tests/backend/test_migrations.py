@@ -111,7 +111,7 @@ def test_migrations_and_crisis_lines_are_package_data() -> None:
     package = resources.files("couchvoice.backend")
     assert (package / "migrations" / "env.py").is_file()
     assert (package / "migrations" / "versions" / "v0002_endings.py").is_file()
-    assert (package / "crisis_resources.yaml").is_file()
+    assert (package / "crisis" / "resources.yaml").is_file()
 
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:", "nonsense:password"])

@@ -9,7 +9,8 @@ import logging
 from dataclasses import asdict
 from typing import Any
 
-from couchvoice.backend.crisis_resources import Lookup, Resource, look_up, shipped_countries
+from couchvoice.backend.crisis.places import Lookup, look_up
+from couchvoice.backend.crisis.resources import Resource, shipped_countries
 from couchvoice.backend.tools.definition import ToolContext, tool
 
 _DANGER = "If you are in danger now, call your local emergency number."

@@ -96,7 +96,7 @@ async def test_crisis_lines_come_from_the_users_own_words(backend: BackendEnd) -
     [
         ("Who can I call?", "no_location"),
         ("I'd rather not say where I live", "location_refused"),
-        ("I live in Brazil", "no_verified_results"),
+        ("I live in Mongolia", "no_verified_results"),
         ("", "not_attempted"),
     ],
 )

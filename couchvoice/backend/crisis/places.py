@@ -1,20 +1,17 @@
-"""Crisis lines by country, and finding the country in what the user said.
+"""Where the user is, as far as their own words say so, and which crisis lines there are.
 
 Not a geocoder. Law: the country comes from the user's own words and from nothing else; when the words leave a doubt,
-nothing is found and the user is asked. Every line has a name, a number and an https page, from the shipped dataset.
+nothing is found and the user is asked.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import Literal
 
-import yaml
+from couchvoice.backend.crisis.resources import Country, Resource
 
 LookupStatus = Literal[
     "found", "no_location", "location_refused", "no_verified_results", "lookup_error", "not_attempted"
@@ -36,40 +33,10 @@ _THERE = re.compile(r"\bin\s+(?:the\s+)?$", re.I)
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
-    name: str
-    phone: str
-    url: str
-    region: str
-
-
-@dataclass(frozen=True, slots=True)
-class Country:
-    region: str
-    patterns: tuple[re.Pattern[str], ...]
-    resources: tuple[Resource, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Lookup:
     status: LookupStatus
     location: str | None = None
     resources: tuple[Resource, ...] = ()
-
-
-def load_countries(path: Path) -> tuple[Country, ...]:
-    """Raises ValueError for a dataset that cannot be trusted as it stands, OSError for one that cannot be read."""
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return tuple(_country(entry) for entry in entries)
-    except (yaml.YAMLError, KeyError, TypeError) as exc:
-        raise ValueError(f"{path.name} is not a list of countries with their lines") from exc
-
-
-@functools.cache
-def shipped_countries() -> tuple[Country, ...]:
-    with resources.as_file(resources.files("couchvoice.backend") / "crisis_resources.yaml") as path:
-        return load_countries(path)
 
 
 def look_up(said: Sequence[str], countries: Sequence[Country]) -> Lookup:
@@ -113,28 +80,3 @@ def _mentions(text: str, countries: Sequence[Country]) -> Iterator[tuple[Country
 
 def _inside(inner: re.Match[str], outer: re.Match[str]) -> bool:
     return outer.start() <= inner.start() and inner.end() <= outer.end() and len(inner.group()) < len(outer.group())
-
-
-def _country(entry: dict[str, object]) -> Country:
-    region, names, codes, lines = entry["region"], entry["names"], entry["codes"], entry["resources"]
-    if not (
-        isinstance(region, str) and isinstance(names, list) and isinstance(codes, list) and isinstance(lines, list)
-    ):
-        raise TypeError(region)
-    return Country(
-        region,
-        (_pattern(names, re.I), _pattern(codes)) if codes else (_pattern(names, re.I),),
-        tuple(_resource(line, region) for line in lines),
-    )
-
-
-def _pattern(names: Sequence[str], flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
-    longest_first = sorted(names, key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", flags)
-
-
-def _resource(line: dict[str, str], region: str) -> Resource:
-    resource = Resource(line["name"], line["phone"], line["url"], region)
-    if not (resource.name and resource.phone and resource.url.startswith("https://")):
-        raise ValueError(f"a line of {region} has no name, no number or no https page")
-    return resource

@@ -1,17 +1,18 @@
-"""Finding a country in what was said, and the shipped dataset."""
+"""Finding a country in what was said."""
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import pytest
 
-from couchvoice.backend.crisis_resources import load_countries, look_up, shipped_countries
+from couchvoice.backend.crisis.places import look_up
+from couchvoice.backend.crisis.resources import shipped_countries
 from couchvoice.backend.tools import ToolContext
 from couchvoice.backend.tools.lookup_crisis_resources import lookup_crisis_resources
 
 
+@pytest.mark.row("H3")
 @pytest.mark.parametrize(
     ("said", "region"),
     [
@@ -25,6 +26,12 @@ from couchvoice.backend.tools.lookup_crisis_resources import lookup_crisis_resou
         ("I left Australia, New Zealand is home", "New Zealand"),
         ("in the UK", "United Kingdom"),
         ("Ich bin in Deutschland", "Germany"),
+        ("I live in South Africa", "South Africa"),
+        ("I live in New Mexico", "United States"),
+        ("I'm in Mexico City, in Mexico", "Mexico"),
+        ("Estoy en México", "Mexico"),
+        ("I moved to the Netherlands, I am in the Netherlands", "Netherlands"),
+        ("Jag bor i Sverige", "Sweden"),
     ],
 )
 def test_a_country_that_was_named_is_found(said: str, region: str) -> None:
@@ -33,6 +40,7 @@ def test_a_country_that_was_named_is_found(said: str, region: str) -> None:
     assert all(resource.region == region for resource in lookup.resources)
 
 
+@pytest.mark.row("H3")
 @pytest.mark.parametrize(
     ("said", "status"),
     [
@@ -42,7 +50,8 @@ def test_a_country_that_was_named_is_found(said: str, region: str) -> None:
         ("I'm in pain and I can't sleep", "no_location"),
         ("I'd rather not say where I am", "location_refused"),
         ("I don't want to tell you my country", "location_refused"),
-        ("I live in Brazil", "no_verified_results"),
+        ("I live in Mongolia", "no_verified_results"),
+        ("I feel swiss cheese in my head", "no_location"),
         ("", "not_attempted"),
     ],
 )
@@ -60,36 +69,6 @@ def test_the_newest_words_decide() -> None:
 
 def test_the_place_that_has_no_line_is_named_back() -> None:
     assert look_up(["I live in Costa Rica."], shipped_countries()).location == "Costa Rica"
-
-
-def test_every_shipped_line_has_a_name_a_number_and_an_https_page() -> None:
-    lines = {(line.region, line.phone) for country in shipped_countries() for line in country.resources}
-    assert lines == {
-        ("United States", "988"),
-        ("Canada", "988"),
-        ("United Kingdom", "116 123"),
-        ("Ireland", "116 123"),
-        ("Australia", "13 11 14"),
-        ("New Zealand", "1737"),
-        ("Germany", "0800 1110111"),
-        ("France", "3114"),
-    }
-
-
-@pytest.mark.parametrize(
-    "dataset",
-    [
-        "- region: [",
-        "- region: Nowhere",
-        "{}: 1",
-        "- {region: X, names: [x], codes: [], resources: [{name: A, phone: '1', url: 'http://x'}]}",
-    ],
-)
-def test_a_dataset_that_cannot_be_trusted_is_refused(tmp_path: Path, dataset: str) -> None:
-    path = tmp_path / "lines.yaml"
-    path.write_text(dataset, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"lines\.yaml|a line of X"):
-        load_countries(path)
 
 
 async def test_an_unreadable_dataset_is_said_and_not_hidden(

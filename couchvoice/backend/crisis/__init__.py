@@ -1,0 +1,1 @@
+"""What is done when somebody may come to harm: where help is, how to speak, and what is written down of it."""
