@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.child import FIRST_TALK, Child, python
+from tests.bench.cpu_time import cpu_seconds
 
 MAX_SESSIONS = "1000"
 KB_PER_MB = 1000 / 1.024
-TICKS = os.sysconf("SC_CLK_TCK")  # per second
 
 OURS = ("-m", "couchvoice", "serve", "realtime", "--port", "0", "--max-sessions", MAX_SESSIONS)
 RECORDINGS = ("--recordings", str(FIRST_TALK.parent))
-
-_TIMES = slice(11, 15)  # of /proc/PID/stat after the name: utime, stime, and those of the children that have ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +34,7 @@ class Served:
 
     @property
     def cpu_seconds(self) -> float:
-        _, _, fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")
-        return sum(int(ticks) for ticks in fields.split()[_TIMES]) / TICKS
+        return cpu_seconds(self.pid)
 
     @property
     def rss_mb(self) -> float:
