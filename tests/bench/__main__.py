@@ -17,6 +17,7 @@ BENCHMARKS = {
     "connect": "connect() to the open data channel, beside a bare aiortc script",
     "core": "µs per server event: parse and Session.receive, beside json.loads",
     "cpu": "percent of a core for a call with sound both ways, beside a bare aiortc script",
+    "drift": "an hour with a card that is 200 ppm too fast or too slow, beside stock aiortc",
     "echo": "dB of echo taken away, double talk, false turns and µs per frame by policy, beside bare AEC3 and none",
     "memory": "a client in a talk, beside a bare aiortc script; and with both ends embedded",
     "receive": "PESQ, STOI, delay under loss and jitter, beside stock aiortc and Chromium (--quick: < 3 min)",

@@ -16,6 +16,10 @@ class OurReceiver:
     def __init__(self) -> None:
         self.buffer = ReceiveBuffer()
 
+    @property
+    def torn(self) -> int:
+        return self.buffer.counters.underruns
+
     def put(self, packet: Packet, at: float) -> None:
         self.buffer.put(MediaPacket(SSRC, packet.sequence, packet.timestamp, packet.payload))
 

@@ -21,6 +21,7 @@ CAPACITY, PREFETCH = 16, 4  # packets: RTCRtpReceiver.__init__ of aiortc 1.16 fo
 class StockReceiver:
     def __init__(self) -> None:
         self.frames = 0
+        self.torn = 0  # pulls that found too little, since the first sound
         self._jitter_buffer = JitterBuffer(capacity=CAPACITY, prefetch=PREFETCH)
         self._decoder = OpusDecoder()
         self._queue = np.zeros(0, np.int16)
@@ -40,6 +41,7 @@ class StockReceiver:
         out = np.zeros(samples, np.int16)
         played = self._queue[:samples]
         out[: played.size] = played
+        self.torn += self.frames > 0 and played.size < samples
         self._queue = self._queue[samples:]
         return out
 

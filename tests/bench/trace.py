@@ -110,15 +110,16 @@ def record(condition: Condition, speech: Speech, *, seed: int) -> Trace:
 def _encoded(speech: Speech, expected_loss: int) -> tuple[Packet, ...]:
     encoder = OpusEncoder(bitrate=BIT_RATE, complexity=COMPLEXITY)
     encoder.expect_loss(expected_loss)
-    return tuple(
-        Packet(
-            number,
-            (FIRST_SEQUENCE + number) % 2**16,
-            (FIRST_TIMESTAMP + number * FRAME) % 2**32,
-            encoder.encode(samples),
-        )
-        for number, samples in enumerate(speech.frames)
-    )
+    return tuple(_numbered(number, encoder.encode(samples)) for number, samples in enumerate(speech.frames))
+
+
+def renumbered(packet: Packet, number: int) -> Packet:
+    """The same sound at another place."""
+    return _numbered(number, packet.payload)
+
+
+def _numbered(number: int, payload: bytes) -> Packet:
+    return Packet(number, (FIRST_SEQUENCE + number) % 2**16, (FIRST_TIMESTAMP + number * FRAME) % 2**32, payload)
 
 
 def _middle(speech: Speech) -> float:
