@@ -5,6 +5,7 @@ Law: nothing starts that was not asked for, and all that started has ended when 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -34,6 +35,7 @@ __all__ = [
     "new_guarded_backend_app",
     "new_voice",
     "running_realtime_app",
+    "teach",
 ]
 
 # Names for what answers in this process: nothing listens there, the requests never leave it.
@@ -81,6 +83,19 @@ async def embedded_ends(
             raise ConfigError(missing)
         async with _running_backend(settings, None, tools) as backend:
             yield Ends(BACKEND_URL, backend, None, None)
+
+
+async def teach(ends: Ends, recordings: Sequence[Path]) -> None:
+    """Let an embedded Realtime server that is running know more recordings; any other does without.
+
+    Raises ConfigError for a recording that cannot be read, or does not fit the text beside it.
+    """
+    from couchvoice.local.engines.hearing import OfflineHearing
+    from couchvoice.local.engines.recordings import load_recordings
+
+    known = await asyncio.to_thread(load_recordings, recordings)
+    if ends.realtime_app is not None and isinstance(ends.realtime_app.state.recognizer, OfflineHearing):
+        await ends.realtime_app.state.recognizer.learn(known)
 
 
 @asynccontextmanager

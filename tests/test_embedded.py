@@ -14,12 +14,15 @@ from couchvoice.embedded import (
     ServerOptions,
     embedded_ends,
     running_realtime_app,
+    teach,
 )
 from couchvoice.errors import ConfigError
 from couchvoice.private import Private
 from couchvoice.settings import Settings
 from couchvoice.transports.http import HttpClient
 from tests.leftovers import nothing_left
+
+FIRST_TALK = Path(__file__).parents[1] / "fixtures" / "first-talk.wav"
 
 
 async def opened_session(app: object) -> SessionReply:
@@ -47,6 +50,16 @@ async def test_a_provider_somewhere_else_is_given_no_local_server(tmp_path: Path
     paid = Settings(state_dir=tmp_path, provider="openai", openai_api_key=Private("sk-1"))
     async with embedded_ends(paid) as ends:
         assert ends.realtime_app is None
+
+
+async def test_only_a_recording_with_its_text_is_taught_and_whoever_is_elsewhere_needs_none(tmp_path: Path):
+    async with embedded_ends(Settings(state_dir=tmp_path), phrases=False) as ends:
+        await teach(ends, [FIRST_TALK])
+        with pytest.raises(ConfigError, match=r"cannot read .*nobody\.txt"):
+            await teach(ends, [tmp_path / "nobody.wav"])
+    elsewhere = Settings(state_dir=tmp_path, realtime_url="http://127.0.0.1:1/v1")
+    async with embedded_ends(elsewhere) as ends:
+        await teach(ends, [FIRST_TALK])
 
 
 @pytest.mark.parametrize("key", [None, Private("")], ids=["none", "empty"])

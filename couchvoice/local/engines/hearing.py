@@ -43,7 +43,7 @@ class OfflineHearing:
     """
 
     def __init__(self, recognizers: Sequence[OfflineRecognizer]) -> None:
-        self._recognizers = recognizers
+        self._recognizers = list(recognizers)
         # One thread of its own: all calls encode their sound in the loop's threads, and utterances that end at the
         # same time would take them all.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=THREAD)
@@ -55,6 +55,17 @@ class OfflineHearing:
         self._thread.shutdown(wait=False, cancel_futures=True)
         for known in self._phrases:
             known.close()
+
+    async def learn(self, recordings: Sequence[Recording]) -> None:
+        """Hear these, too, from now on."""
+        # Where it also hears: a list does not grow while somebody looks through it.
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._learn, recordings)
+
+    def _learn(self, recordings: Sequence[Recording]) -> None:
+        for known in self._recognizers:
+            if isinstance(known, KnownRecordings):
+                return known.learn(recordings)
+        self._recognizers.insert(0, KnownRecordings(recordings))
 
     async def hear(self, sound: AudioFrame, *, language: str | None = None) -> Heard:
         """They know what may be said, or have their languages in their model: ``language`` changes nothing."""

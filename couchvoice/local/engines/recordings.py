@@ -60,11 +60,18 @@ class _Part:
 
 
 class KnownRecordings:
-    """Hears the recordings that it knows. Stateless after construction: many threads may ask."""
+    """Hears the recordings that it knows. Many threads may ask; of those who teach, one at a time."""
 
     def __init__(self, known: Sequence[Recording]) -> None:
-        self._texts = [recording.text for recording in known]
-        self._spectra = [spectrum.trimmed(spectrum.levels(item.samples, item.rate)) for item in known]
+        self._texts: list[str] = []
+        self._spectra: list[NDArray[np.float32]] = []
+        self.learn(known)
+
+    def learn(self, more: Sequence[Recording]) -> None:
+        """Blocking. What is already being heard may be heard without them."""
+        # The texts first: whoever asks meanwhile finds one for each spectrum that he sees.
+        self._texts += [recording.text for recording in more]
+        self._spectra += [spectrum.trimmed(spectrum.levels(item.samples, item.rate)) for item in more]
 
     def hear(self, samples: NDArray[np.int16], rate: int) -> Heard:
         """Blocking: about 50 ms of CPU for an utterance of 2 s. Never raises."""

@@ -80,6 +80,7 @@ class RealtimeApp:
             exception_handlers=ANSWERS,
             lifespan=self._lifespan,
         )
+        self.asgi.state.recognizer = engines.recognizer
         self.asgi.router.redirect_slashes = False  # a client would send its key a second time
 
     async def end(self) -> None:

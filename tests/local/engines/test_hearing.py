@@ -53,6 +53,17 @@ def test_recordings_alone_hear_only_recordings() -> None:
     assert text_of(choose_recognizer(recordings=[recording()]), heard_at_16k(PHRASE)) is None
 
 
+@pytest.mark.parametrize("others", [[], [PHRASE]])
+async def test_a_recognizer_that_is_running_learns_a_recording(others: list[str]) -> None:
+    recognizer = choose_recognizer(phrases=others)
+    try:
+        assert (await recognizer.hear(AudioFrame(heard_at_16k(KNOWN), RATE))).text != KNOWN
+        await recognizer.learn([recording()])
+        assert (await recognizer.hear(AudioFrame(heard_at_16k(KNOWN), RATE))).text == KNOWN
+    finally:
+        await recognizer.close()
+
+
 @pytest.mark.usefixtures("pocketsphinx")
 def test_what_no_recording_explains_may_be_a_phrase() -> None:
     assert text_of(choose_recognizer(recordings=[recording()], phrases=[PHRASE]), heard_at_16k(KNOWN)) == KNOWN
