@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping, Select, Update, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from couchvoice.backend.database import Database
+from couchvoice.backend.memory.sql_writing import index_arc
 from couchvoice.backend.sql_rows import ARC_COLUMNS, arc_of, lock_thread, turn_of, turns_of
 from couchvoice.backend.store import Arc, Claim, Finalization, FinalizationInProgress
 from couchvoice.backend.tables import arcs, threads, turns
@@ -70,15 +71,19 @@ class SqlEndings:
     async def complete(self, claim: Claim, arc: Arc, *, now: datetime) -> None:
         async with self._database.begin() as connection:
             thread = await _held(connection, claim)
-            await connection.execute(
-                insert(arcs).values(
+            kept = await connection.execute(
+                insert(arcs)
+                .values(
                     **{column.name: getattr(arc, column.name) for column in ARC_COLUMNS},
                     thread_id=claim.thread_id,
+                    owner=thread["owner"],
                     session_id=claim.session_id,
                     last_turn=claim.last_number,
                     created_at=now,
                 )
+                .returning(arcs.c.id)
             )
+            await index_arc(connection, thread["owner"], kept.scalar_one())
             # A turn may have come meanwhile: it belongs to the next arc.
             whole = thread["turn_count"] == claim.last_number
             await connection.execute(
@@ -125,7 +130,9 @@ def _release(claim: Claim) -> Update:
 async def _arc_of_session(connection: AsyncConnection, thread_id: str, session_id: str | None) -> Arc | None:
     if session_id is None:
         return None
-    own = select(*ARC_COLUMNS).where(arcs.c.thread_id == thread_id, arcs.c.session_id == session_id)
+    own = select(*ARC_COLUMNS).where(
+        arcs.c.thread_id == thread_id, arcs.c.session_id == session_id, arcs.c.deleted_at.is_(None)
+    )
     row = (await connection.execute(own)).mappings().first()
     return arc_of(row) if row is not None else None
 
@@ -138,7 +145,7 @@ async def _last_arc(connection: AsyncConnection, thread_id: str, session_id: str
     newest = (
         select(*ARC_COLUMNS, turns.c.session_id.label("said_by"))
         .join(turns, (turns.c.thread_id == arcs.c.thread_id) & (turns.c.number == arcs.c.last_turn))
-        .where(arcs.c.thread_id == thread_id)
+        .where(arcs.c.thread_id == thread_id, arcs.c.deleted_at.is_(None))
         .order_by(arcs.c.last_turn.desc())
         .limit(1)
     )

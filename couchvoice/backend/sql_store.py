@@ -1,10 +1,11 @@
-"""The store in a database. Its four parts have a file each; they share one Database."""
+"""The store in a database. Its parts have a file each; they share one Database."""
 
 from __future__ import annotations
 
 from sqlalchemy import select
 
 from couchvoice.backend.database import Database
+from couchvoice.backend.memory.sql_memories import SqlMemories
 from couchvoice.backend.sql_endings import SqlEndings
 from couchvoice.backend.sql_sessions import SqlSessions
 from couchvoice.backend.sql_threads import SqlThreads
@@ -21,6 +22,7 @@ class SqlStore:
         self.threads = SqlThreads(self.database)
         self.endings = SqlEndings(self.database)
         self.sessions = SqlSessions(self.database)
+        self.memory = SqlMemories(self.database)
 
     async def check(self) -> None:
         if self.database.begun():

@@ -6,6 +6,9 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from couchvoice.backend.database import Database
+from couchvoice.backend.memory.sql_layers import lock_owner
+from couchvoice.backend.memory.sql_search import overwrite
+from couchvoice.backend.memory.sql_writing import erase_owner, erase_thread
 from couchvoice.backend.sql_rows import lock_thread, not_found, thread_of
 from couchvoice.backend.store import Gone, Place, Thread
 from couchvoice.backend.tables import arcs, sessions, threads, turns
@@ -61,7 +64,9 @@ class SqlThreads:
             thread = await lock_thread(connection, thread_id, owner=owner)
             if thread is None:
                 raise not_found()
-            await _delete(connection, thread_id)
+            await lock_owner(connection, owner)
+            await _delete(connection, thread_id, owner)
+            await overwrite(connection)
             return int(thread["turn_count"])
 
     async def erase(self, owner: str) -> Gone:
@@ -70,15 +75,19 @@ class SqlThreads:
         async with self._database.begin() as connection:
             owned = select(threads.c.id, threads.c.turn_count).where(threads.c.owner == owner)
             rows = (await connection.execute(owned.order_by(threads.c.id).with_for_update())).all()
+            await lock_owner(connection, owner)
             for thread_id, _ in rows:
-                await _delete(connection, thread_id)
+                await _delete(connection, thread_id, owner)
+            await erase_owner(connection, owner)
+            await overwrite(connection)
             # Of sessions in which nothing was said yet.
             mine = or_(sessions.c.user_id == owner, sessions.c.user_id.is_(None) & (sessions.c.thread_id == owner))
             await connection.execute(delete(sessions).where(mine))
         return Gone(len(rows), sum(turn_count for _, turn_count in rows))
 
 
-async def _delete(connection: AsyncConnection, thread_id: str) -> None:
+async def _delete(connection: AsyncConnection, thread_id: str, owner: str) -> None:
+    await erase_thread(connection, owner, thread_id)
     for table in (turns, arcs, sessions):
         await connection.execute(delete(table).where(table.c.thread_id == thread_id))
     await connection.execute(delete(threads).where(threads.c.id == thread_id))

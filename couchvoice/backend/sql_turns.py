@@ -52,7 +52,7 @@ class SqlTurns:
         if not self._database.begun():
             return Counts(0, 0)
         async with self._database.begin() as connection:
-            ended = select(func.count()).select_from(arcs.join(threads)).where(threads.c.owner == owner)
+            ended = select(func.count()).select_from(arcs).where(arcs.c.owner == owner, arcs.c.deleted_at.is_(None))
             said = select(func.coalesce(func.sum(threads.c.turn_count), 0)).where(threads.c.owner == owner)
             return Counts((await connection.execute(ended)).scalar_one(), (await connection.execute(said)).scalar_one())
 

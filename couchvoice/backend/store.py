@@ -1,8 +1,9 @@
 """What is kept of persistent talks, and the seams behind which it is kept.
 
-Four of them: the turns, the threads that they belong to, how those are finalized, and the sessions that may go on at
-another process. Law: nothing here prints what was spoken; an incognito request never reaches a store; whoever names
-an owner sees what is that owner's, and anything else is Refused (404) as if it were not there.
+The turns, the threads that they belong to, how those are finalized, the sessions that may go on at another process,
+and what is remembered (memory/memories.py). Law: nothing here prints what was spoken; an incognito request never
+reaches a store; whoever names an owner sees what is that owner's, and anything else is Refused (404) as if it were not
+there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.memory.memories import Memories
 from couchvoice.backend.refusals import Refused
 from couchvoice.contract import Outcome
 from couchvoice.private import Private
@@ -208,6 +210,9 @@ class Store(Protocol):
 
     @property
     def sessions(self) -> KeptSessions: ...
+
+    @property
+    def memory(self) -> Memories: ...
 
     async def check(self) -> None:
         """Raises Refused (503) when it cannot keep anything now."""

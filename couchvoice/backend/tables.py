@@ -24,10 +24,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = "0002"  # the newest of the migrations
+SCHEMA_VERSION = "0003"  # the newest of the migrations
 
 
-class _Moment(TypeDecorator[datetime]):
+class Moment(TypeDecorator[datetime]):
     """A datetime in UTC. SQLite forgets the zone."""
 
     impl = DateTime(timezone=True)
@@ -46,17 +46,17 @@ threads = Table(
     Column("id", String, primary_key=True),
     Column("owner", String, nullable=False, index=True),  # user_id, else the thread's id
     Column("guest", Boolean, nullable=False, server_default=false()),  # it has no user
-    Column("created_at", _Moment, nullable=False),
-    Column("active_at", _Moment, nullable=False),  # when its last turn was recorded
+    Column("created_at", Moment, nullable=False),
+    Column("active_at", Moment, nullable=False),  # when its last turn was recorded
     Column("turn_count", Integer, nullable=False, server_default="0"),  # the number of the last turn
     Column("message_count", Integer, nullable=False, server_default="0"),
     Column("closed_turns", Integer, nullable=False, server_default="0"),  # the last one that belongs to an arc
     Column("served_by", String),  # the process that recorded the last turn
     Column("finalization", String, nullable=False, server_default="idle"),
-    Column("finalized_at", _Moment),
+    Column("finalized_at", Moment),
     Column("failure", String),  # the name of an error, never its text
     Column("claim", String),  # of whoever finalizes it now
-    Column("claimed_until", _Moment),
+    Column("claimed_until", Moment),
     Index("ix_threads_finalization_active_at", "finalization", "active_at"),
 )
 
@@ -82,7 +82,7 @@ turns = Table(
     Column("timings", JSON, nullable=False),
     Column("diagnostics", JSON, nullable=False),
     Column("message_count", Integer, nullable=False),  # the thread's, with this turn
-    Column("created_at", _Moment, nullable=False),
+    Column("created_at", Moment, nullable=False),
     UniqueConstraint("thread_id", "number", name="uq_turns_thread_id_number"),
     UniqueConstraint("thread_id", "client_turn_id", name="uq_turns_thread_id_client_turn_id"),
 )
@@ -92,6 +92,7 @@ arcs = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("thread_id", ForeignKey("threads.id"), nullable=False),
+    Column("owner", String, nullable=False),  # the thread's
     Column("session_id", String),  # None: no client named its session when it was ended
     Column("last_turn", Integer, nullable=False),
     Column("summary", Text, nullable=False),
@@ -101,7 +102,9 @@ arcs = Table(
     Column("turn_count", Integer, nullable=False),
     Column("open_loops", JSON, nullable=False),
     Column("resolved_threads", JSON, nullable=False),
-    Column("created_at", _Moment, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("deleted_at", Moment),  # the owner wants it forgotten
+    Index("ix_arcs_owner_deleted_at", "owner", "deleted_at"),
     UniqueConstraint("thread_id", "session_id", name="uq_arcs_thread_id_session_id"),
     UniqueConstraint("thread_id", "last_turn", name="uq_arcs_thread_id_last_turn"),
 )
@@ -115,5 +118,5 @@ sessions = Table(
     Column("user_id", String),
     Column("language", String),
     Column("save_transcript", Boolean, nullable=False),
-    Column("opened_at", _Moment, nullable=False, index=True),
+    Column("opened_at", Moment, nullable=False, index=True),
 )

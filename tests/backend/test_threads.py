@@ -12,6 +12,7 @@ import pytest
 
 from couchvoice.backend import SqlStore
 from couchvoice.backend.finalizer import Finalizer
+from couchvoice.backend.tables import SCHEMA_VERSION
 from tests.backend.ends import BackendEnd, error_code, running_backend
 from tests.backend.test_finalizer import Summary
 
@@ -46,7 +47,13 @@ async def test_the_history_holds_every_field_that_a_turn_has(backend: BackendEnd
     await backend.turn(token=opened["session_token"], user_text="bye", **PERSISTENT)
     history = await get(backend, "/t1/history", user_id="ada")
     first, second = history.pop("turns")
-    assert history == {"thread_id": "t1", "guest": False, "schema_version": "0002", "turn_count": 2, "next": None}
+    assert history == {
+        "thread_id": "t1",
+        "guest": False,
+        "schema_version": SCHEMA_VERSION,
+        "turn_count": 2,
+        "next": None,
+    }
     assert first.pop("created_at").startswith("20")
     assert first == {
         "number": 1,

@@ -1,0 +1,60 @@
+"""Words as they are compared: a quote with what was said, a fact with one that says the same, a question with both.
+
+Law: pure, and the same for both databases: case, accents, apostrophes and punctuation never make a difference.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_APOSTROPHES = str.maketrans("", "", "'\u2019\u02bc`")
+_WORD = re.compile(r"[^\W_]+")
+_NEGATIONS = frozenset(
+    ("no not never dont doesnt didnt isnt arent wasnt cant cannot wont nobody nothing neither").split()  # noqa: SIM905
+)
+_STOP_WORDS = frozenset(
+    (  # noqa: SIM905  # a list of so many would be read by nobody
+        "a about all also am an and any are as at be been being but by can could did do does done for from get got had "
+        "has have having he her hers him his how i id if ill im in into is it its ive just know let like me mine more "
+        "most my myself of off on or our out over please really remember said say she should so some tell than that "
+        "the their them then there these they thing things think this those to told too us very was we were what when "
+        "where which who whom whose why will with would you your yours"
+    ).split()
+)
+SIMILAR = 0.8  # of the words that two texts have together; above this they say the same
+_FEW = 3  # words, of which each one counts
+
+
+def normal(text: str) -> str:
+    """Its words, in lower case, without accents, with one space between them."""
+    plain = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES).casefold())
+    return " ".join(_WORD.findall("".join(letter for letter in plain if not unicodedata.combining(letter))))
+
+
+def key_words(text: str) -> list[str]:
+    """Those that tell what it is about, each once. Where all are common ones: all of them."""
+    words = list(dict.fromkeys(normal(text).split()))
+    return [word for word in words if word not in _STOP_WORDS] or words
+
+
+def say_the_same(one: str, other: str) -> bool:
+    """Nearly the same words; a number or a "not" that only one of them has is another statement."""
+    if normal(one) == normal(other):
+        return True
+    first, second = _meaning(one), _meaning(other)
+    if _must_agree(one) != _must_agree(other) or not first or not second:
+        return False
+    if min(len(first), len(second)) < _FEW:
+        return first == second
+    return len(first & second) / len(first | second) >= SIMILAR
+
+
+def _meaning(text: str) -> set[str]:
+    """ "dogs" is "dog" here; what it does to other words it does to both sides."""
+    return {word.removesuffix("s") for word in key_words(text)}
+
+
+def _must_agree(text: str) -> set[str]:
+    words = set(normal(text).split())
+    return (words & _NEGATIONS and {"not"}) | {word for word in words if any(map(str.isdigit, word))}
