@@ -19,6 +19,7 @@ BENCHMARKS = {
     "cpu": "percent of a core for a call with sound both ways, beside a bare aiortc script",
     "drift": "an hour with a card that is 200 ppm too fast or too slow, beside stock aiortc",
     "echo": "dB of echo taken away, double talk, false turns and µs per frame by policy, beside bare AEC3 and none",
+    "latency": "microphone to wire and wire to loudspeaker, beside a bare aiortc script with queues",
     "memory": "a client in a talk, beside a bare aiortc script; and with both ends embedded",
     "receive": "PESQ, STOI, delay under loss and jitter, beside stock aiortc and Chromium (--quick: < 3 min)",
     "server": "a call's CPU, calls held per core, speech end to first sound, events, beside bare aiortc",

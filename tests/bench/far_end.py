@@ -10,6 +10,7 @@ import asyncio
 import json
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -38,9 +39,14 @@ REPLIES: dict[str, dict[str, Any]] = {
 
 
 class FarEnd:
-    """``asgi`` is the application."""
+    """``asgi`` is the application. ``new_voice`` makes what each call hears; ``attend`` is told of each call's peer."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        new_voice: Callable[[], MediaStreamTrack] = HumTrack,
+        attend: Callable[[RTCPeerConnection], None] = lambda _: None,
+    ) -> None:
+        self._new_voice, self._attend = new_voice, attend
         self._calls: set[RTCPeerConnection] = set()
         self._news = asyncio.Condition()
         self.asgi = Starlette(
@@ -79,7 +85,8 @@ class FarEnd:
                     self._news.notify_all()
 
         await peer.setRemoteDescription(RTCSessionDescription((await request.body()).decode(), "offer"))
-        peer.addTrack(HumTrack())
+        peer.addTrack(self._new_voice())
+        self._attend(peer)
         await peer.setLocalDescription(await peer.createAnswer())
         headers = {"Location": "/v1/realtime/calls/rtc_1"}
         return Response(peer.localDescription.sdp, 201, headers, media_type="application/sdp")
