@@ -28,7 +28,6 @@ from couchvoice.audio.frames import SAMPLE_RATE
 from couchvoice.audio.look import look
 from couchvoice.audio.portaudio import Kind
 from couchvoice.audio.report import DeviceReport, Status
-from couchvoice.audio.urgency import hurry
 from couchvoice.errors import AudioDeviceError
 
 BLOCKS_PER_SECOND = 100  # 10 ms: one block is what a barge-in waits for
@@ -242,13 +241,7 @@ class Card:
             rate, channels = _best_format(sd, self._kind, device)
             callback = self._callback_for(rate)
 
-            begun = False
-
             def block_due(block: NDArray[np.int16], frames: int, time: Times, flags: Flags) -> None:
-                nonlocal begun
-                if not begun:
-                    begun = True
-                    hurry()
                 self._beats += 1
                 callback(block, frames, time, flags)
 

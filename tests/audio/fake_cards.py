@@ -244,8 +244,6 @@ def installer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeCards]:
         fake = FakeCards(*cards)
         monkeypatch.setitem(sys.modules, "sounddevice", fake)
         monkeypatch.setattr(card, "look", fake.look)
-        # Its callbacks come in the test's own thread, which goes before nobody.
-        monkeypatch.setattr(card, "hurry", lambda: None)
         return fake
 
     return install
