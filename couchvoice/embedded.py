@@ -153,6 +153,7 @@ def _new_backend_app(
 
     from couchvoice.backend import SqlStore, create_app
     from couchvoice.backend.finalizer import Finalizer
+    from couchvoice.backend.lookup.configured import configured_lookup
     from couchvoice.backend.providers.catalog import open_providers
     from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry, installed_tools
 
@@ -171,6 +172,7 @@ def _new_backend_app(
         guards=guards,
         finalize_at_shutdown=finalize_at_shutdown,
         enabled=settings.realtime_enabled,
+        grounded=configured_lookup(settings.companion),
     )
 
 

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from couchvoice.companion_settings import CompanionSettings
 from couchvoice.endpoint_settings import EndpointSettings, endpoints_from
 from couchvoice.errors import ConfigError
 from couchvoice.private import Private
@@ -55,6 +56,12 @@ _ENVIRONMENT = {
     "allow_host": "COUCHVOICE_ALLOW_HOST",
     "session_rate": "COUCHVOICE_SESSION_RATE",
     "tool_rate": "COUCHVOICE_TOOL_RATE",
+    "lookup_url": "COUCHVOICE_LOOKUP_URL",
+    "crisis_lookup_url": "COUCHVOICE_CRISIS_LOOKUP_URL",
+    "lookup_key": "COUCHVOICE_LOOKUP_KEY",
+    "audit_url": "COUCHVOICE_AUDIT_URL",
+    "audit_model": "COUCHVOICE_AUDIT_MODEL",
+    "audit_key": "COUCHVOICE_AUDIT_KEY",
     "model": "COUCHVOICE_MODEL",
     "voice": "COUCHVOICE_VOICE",
     "speed": "COUCHVOICE_SPEED",
@@ -80,7 +87,9 @@ _ALIASES = {
     "REALTIME_TOKEN_EXPIRY_SEC": "secret_lifetime",
 }
 # Of the environment alone: a settings file is no place for them.
-_KEYS = frozenset({"openai_api_key", "azure_api_key", "engine_key", "jwt_key", "admin_token"})
+_KEYS = frozenset(
+    {"openai_api_key", "azure_api_key", "engine_key", "jwt_key", "admin_token", "lookup_key", "audit_key"}
+)
 _SECRETS = _KEYS | {"token"}
 # What is no text.
 _TYPES: Mapping[str, type] = {
@@ -184,6 +193,7 @@ class Settings:
     engine_key: Private | None = None  # of the servers that the local server asks
     session: SessionSettings = SessionSettings()
     guard: GuardSettings = GuardSettings()
+    companion: CompanionSettings = dataclasses.field(default_factory=CompanionSettings)
 
     @property
     def database(self) -> str:
@@ -221,7 +231,9 @@ def load_settings(
     values["state_dir"] = _expanded(Path(str(values.get("state_dir") or _default_state_dir())))
     session = SessionSettings(**_taken(SessionSettings, values))  # type: ignore[arg-type]  # _typed has checked them
     guard = GuardSettings(**_taken(GuardSettings, values))  # type: ignore[arg-type]  # as above
-    return Settings(**values, endpoints=endpoints, session=session, guard=guard)  # type: ignore[arg-type]  # as above
+    companion = CompanionSettings(**_taken(CompanionSettings, values))  # type: ignore[arg-type]  # as above
+    groups = {"session": session, "guard": guard, "companion": companion}
+    return Settings(**values, endpoints=endpoints, **groups)  # type: ignore[arg-type]  # as above
 
 
 def _taken(group: type, values: dict[str, object]) -> dict[str, object]:

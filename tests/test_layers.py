@@ -11,10 +11,21 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "couchvoice"
 
 # Everybody may import these; they import nothing of ours but each other.
-GROUND = {"addresses", "endpoint_settings", "errors", "outside", "private", "private_files", "settings", "yaml_file"}
+GROUND = {
+    "addresses",
+    "companion_settings",
+    "endpoint_settings",
+    "errors",
+    "outside",
+    "private",
+    "private_files",
+    "settings",
+    "yaml_file",
+}
 # What a part may import besides itself and the ground; "part.module" names one file of a part.
 MAY_IMPORT = {
     "addresses": set(),
+    "companion_settings": set(),
     "endpoint_settings": set(),
     "errors": set(),
     "outside": set(),

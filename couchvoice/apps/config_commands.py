@@ -54,7 +54,7 @@ def _flat(name: str, value: object) -> dict[str, object]:
         case Mapping() as table:
             # These tables are ours: in the file their fields stand by themselves.
             parts = {key: f"{name}.{key}" if name else key for key in table}
-            inline = ("guard", "session", "options")
+            inline = ("companion", "guard", "session", "options")
             return {
                 path: text
                 for key, inner in table.items()

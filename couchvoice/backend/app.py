@@ -18,6 +18,7 @@ from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.gateway import Gateway
 from couchvoice.backend.guard import HEALTH_PATH, OPENAPI_PATH, READY_PATH, Door
 from couchvoice.backend.guards import Guards
+from couchvoice.backend.lookup.grounded import GroundedLookup
 from couchvoice.backend.memory_context import MemorySource, NoMemory
 from couchvoice.backend.openapi import install_openapi, operation_id
 from couchvoice.backend.opener import SessionOpener
@@ -49,16 +50,18 @@ def create_app(
     finalize_at_shutdown: bool = True,
     endpoints: Mapping[str, Provider] | None = None,
     memory: MemorySource | None = None,
+    grounded: GroundedLookup | None = None,
     enabled: bool = True,
 ) -> FastAPI:
     """Without ``guards`` whoever calls is believed. Raises ConfigError when ``session`` cannot be asked.
 
     ``endpoints``: the providers that a caller of the gateway may choose, by name; None: ``provider`` alone.
-    ``enabled`` False: no session is opened.
+    ``grounded``: what is asked before the shipped corpus is. ``enabled`` False: no session is opened.
     """
     finalizer = finalizer or Finalizer(store)
     session = session or SessionSettings()
     guards = guards or Guards()
+    grounded = grounded or GroundedLookup()
     endpoints = {provider.name: provider} if endpoints is None else endpoints
     sessions, recollections = LiveSessions(), Recollections(store, memory or NoMemory())
     scope, figures = SessionScope(sessions, store), Figures(sessions)
@@ -86,6 +89,7 @@ def create_app(
         opener=opener,
         limits=guards.limits,
         figures=figures,
+        grounded=grounded,
     )
 
     @asynccontextmanager
@@ -97,6 +101,7 @@ def create_app(
                 await finalizer.shut_down()
         finally:
             await voice.close()
+            await grounded.close()
             await store.close()
             for open_provider in {provider, *endpoints.values()}:
                 await open_provider.close()

@@ -28,6 +28,7 @@ ERROR_CODES: Mapping[str, str] = {
     "invalid_arguments": "the arguments do not fit the schema of the tool",
     "invalid_request": "the body, a header or a parameter is not what it must be; the message names it",
     "keys_unavailable": "the keys that verify tokens cannot be had now",
+    "lookup_failed": "a source that answers rest on cannot be asked now",
     "method_not_allowed": "the path has no such method",
     "not_found": "there is no such path",
     "nothing_to_change": "a change of the session that names nothing",

@@ -20,6 +20,7 @@ from couchvoice.backend.guard import Caller, CurrentCaller
 from couchvoice.backend.instructions import instructions
 from couchvoice.backend.language import chosen_language
 from couchvoice.backend.limits import Limits
+from couchvoice.backend.lookup.grounded import GroundedLookup
 from couchvoice.backend.modes import DEFAULT_MODE, Mode, Modes
 from couchvoice.backend.opener import Opened, SessionOpener, refusing_failures
 from couchvoice.backend.providers import Provider
@@ -68,6 +69,7 @@ class VoiceEndpoints:
         opener: SessionOpener,
         limits: Limits,
         figures: Figures,
+        grounded: GroundedLookup,
     ) -> None:
         self._store = store
         self._finalizer = finalizer
@@ -76,6 +78,7 @@ class VoiceEndpoints:
         self._opener = opener
         self._limits = limits
         self._figures = figures
+        self._grounded = grounded
         self._tools = ToolRunner(tools)
         self._settings = settings
         self._modes = Modes({DEFAULT_MODE: Mode(instructions, tools)})
@@ -112,6 +115,7 @@ class VoiceEndpoints:
                     *(entry.content for entry in reversed(request.transcript) if entry.role == "user"),
                 ],
                 store=self._store if mode == "persistent" else None,
+                grounded=self._grounded,
             )
             with self._figures.calling(request.tool_name):
                 ran = await self._tools.run(request.tool_name, request.arguments, mode=mode, context=context)

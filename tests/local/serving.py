@@ -21,8 +21,15 @@ from tests.patience import until
 async def listening(parts: Engines | None = None, **options: Any) -> AsyncIterator[str]:
     """Host and port. ``options`` are those of ServerOptions."""
     app = RealtimeApp(parts or engines(), ServerOptions(**options))
+    async with served(app.asgi) as host:
+        yield host
+
+
+@asynccontextmanager
+async def served(app: Any) -> AsyncIterator[str]:
+    """Any ASGI application: its host and port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app.asgi, log_level="warning", lifespan="on"))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="auto"))
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
         await until(lambda: server.started)
         try:

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+from couchvoice.backend.lookup.grounded import GroundedLookup
 from couchvoice.backend.store import Store
 from couchvoice.backend.tools.arguments import Arguments
 from couchvoice.contract import MemoryMode
@@ -48,6 +49,7 @@ class ToolContext:
     owner: str
     said: Sequence[str]
     store: Store | None
+    grounded: GroundedLookup = field(default_factory=GroundedLookup)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

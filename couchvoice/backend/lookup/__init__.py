@@ -1,0 +1,1 @@
+"""Looking things up before an answer is given: sources, a shipped corpus, and what comes of a question."""
