@@ -17,6 +17,7 @@ from couchvoice.audio.frames import AUDIBLE_PEAK, SAMPLE_RATE, AudioFrame, is_au
 from couchvoice.audio.packet_buffer import MediaPacket
 from couchvoice.audio.push_buffer import PushBuffer
 from couchvoice.audio.receive import ReceiveBuffer, ReceiveCounters
+from couchvoice.audio.volume import Volume
 
 QUIET_MS = 600  # ms without audible sound until playback counts as quiet
 
@@ -37,6 +38,7 @@ class PlayoutBuffer:
     The observers are called by the consumer. ``on_activity``: True as playback becomes audible, False after QUIET_MS
     without sound. ``on_played``: each block of int16 mono at 48 kHz as the card got it. ``on_received``: the far end's
     share of it. ``on_silenced``: a flush was carried out, and so many samples of this block were still audible.
+    ``volume`` is the consumer's to choose: an echo is as loud as what was played, so it comes before the observers.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class PlayoutBuffer:
         self._on_played = on_played
         self._on_received = on_received
         self._on_silenced = on_silenced
+        self.volume = Volume()
         self._pushed = PushBuffer()
         # Written by the producer:
         self._received: ReceiveBuffer | None = None  # made with the first packet
@@ -105,6 +108,7 @@ class PlayoutBuffer:
             out = _mixed(out, received)
             if self._on_received is not None:
                 self._on_received(received)
+        out = self.volume.apply(out)
         if self._on_played is not None:
             self._on_played(out)
         self._observe(out)

@@ -75,6 +75,7 @@ class Speaker:
 
     async def open(self, playout: PlayoutBuffer) -> None:
         self._pull, self._loop = playout.pull, asyncio.get_running_loop()
+        playout.volume = self._volume
         try:
             await self._card.open()
         except AudioDeviceError as exc:
@@ -91,7 +92,7 @@ class Speaker:
 
     def _callback_for(self, rate: int) -> Callback:
         pull = self._pull if rate == SAMPLE_RATE else PulledResampler(self._pull, SAMPLE_RATE, rate).pull
-        volume, gate = self._volume, _Gate(is_open=not self._stands_in)
+        gate = _Gate(is_open=not self._stands_in)
 
         def render(block: NDArray[np.int16], frames: int, _time: Times, flags: Flags) -> None:
             if not gate.is_open:
@@ -100,7 +101,7 @@ class Speaker:
                 return
             if flags.output_underflow:
                 self._underflows += 1
-            block[:] = volume.apply(pull(frames))[:, np.newaxis]
+            block[:] = pull(frames)[:, np.newaxis]
 
         return render
 

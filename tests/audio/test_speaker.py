@@ -58,6 +58,25 @@ def test_the_volume_is_of_what_the_card_plays_and_may_change(install):
     run_skipping(main())
 
 
+@pytest.mark.row("B6")
+def test_the_echos_reference_is_as_loud_as_what_was_played(install):
+    card = FakeCard("hall", outputs=1)
+    install(card)
+    reference = []
+
+    async def main() -> None:
+        playout, speaker = PlayoutBuffer(on_played=reference.append), Speaker(volume=50)
+        await speaker.open(playout)
+        playout.push(AudioFrame(pcm16(tone(0.3)), SAMPLE_RATE))
+        await asyncio.sleep(0.4)
+        await speaker.close()
+
+    run_skipping(main())
+    told = np.concatenate(reference)
+    assert 0 < np.abs(told).max() <= np.abs(pcm16(tone(0.3))).max() // 2 + 1
+    assert np.array_equal(card.sound(), told[-card.sound().size :])
+
+
 @pytest.mark.row("P10")
 def test_what_the_card_missed_is_counted(install):
     card = FakeCard("hall", outputs=1)
