@@ -18,6 +18,8 @@ DATA = (
     "couchvoice/backend/migrations/env.py",
     "couchvoice/local/engines/replies.yaml",
     "couchvoice/py.typed",
+    "couchvoice/scenario/page/page.html",
+    "couchvoice/scenario/page/timeline.js",
 )
 
 

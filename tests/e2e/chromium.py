@@ -1,4 +1,4 @@
-"""Chromium without a window, with a WAV for a microphone.
+"""Chromium without a window, with a WAV for a microphone if a page needs one.
 
 Law: a fresh profile each time, Debian's browser and no download; a page that complains on its console fails the test.
 """
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.requirements import require
 
@@ -33,18 +33,21 @@ _FLAGS = (
 
 
 @asynccontextmanager
-async def chromium_page(microphone: Path) -> AsyncIterator[Page]:
-    """An empty page in a fresh profile; the WAV is spoken once, from the moment that a page listens."""
+async def chromium_page(microphone: Path | None = None, **context: Any) -> AsyncIterator[Page]:
+    """An empty page in a fresh profile; the WAV is spoken once, from the moment that a page listens.
+
+    ``context`` is for playwright, as in ``color_scheme="dark"``.
+    """
     program = shutil.which("chromium")
     require(program is not None, "no Chromium: apt-get install chromium")
     require(find_spec("playwright") is not None, "no playwright: it is in the test extra")
     from playwright.async_api import async_playwright
 
     failures: list[str] = []
-    flags = [*_FLAGS, f"--use-file-for-fake-audio-capture={microphone}%noloop"]
+    flags = [*_FLAGS, *([f"--use-file-for-fake-audio-capture={microphone}%noloop"] if microphone else [])]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=flags)
-        page = await browser.new_page()
+        page = await browser.new_page(**context)
         page.set_default_timeout(WAIT * 1000)
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
