@@ -19,7 +19,8 @@ from couchvoice.backend.gateway import Gateway
 from couchvoice.backend.guard import HEALTH_PATH, OPENAPI_PATH, READY_PATH, Door
 from couchvoice.backend.guards import Guards
 from couchvoice.backend.lookup.grounded import GroundedLookup
-from couchvoice.backend.memory_context import MemorySource, NoMemory
+from couchvoice.backend.memory.remembered import RememberedMemory
+from couchvoice.backend.memory_context import MemorySource
 from couchvoice.backend.openapi import install_openapi, operation_id
 from couchvoice.backend.opener import SessionOpener
 from couchvoice.backend.providers import Provider
@@ -56,14 +57,15 @@ def create_app(
     """Without ``guards`` whoever calls is believed. Raises ConfigError when ``session`` cannot be asked.
 
     ``endpoints``: the providers that a caller of the gateway may choose, by name; None: ``provider`` alone.
-    ``grounded``: what is asked before the shipped corpus is. ``enabled`` False: no session is opened.
+    ``grounded``: what is asked before the shipped corpus is. ``memory`` None: what ``store`` remembers. ``enabled``
+    False: no session is opened.
     """
     finalizer = finalizer or Finalizer(store)
     session = session or SessionSettings()
     guards = guards or Guards()
     grounded = grounded or GroundedLookup()
     endpoints = {provider.name: provider} if endpoints is None else endpoints
-    sessions, recollections = LiveSessions(), Recollections(store, memory or NoMemory())
+    sessions, recollections = LiveSessions(), Recollections(store, memory or RememberedMemory(store))
     scope, figures = SessionScope(sessions, store), Figures(sessions)
     opener = SessionOpener(
         provider=provider,

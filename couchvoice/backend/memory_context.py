@@ -41,13 +41,6 @@ class MemorySource(Protocol):
         """What is kept of this owner, the most important first."""
 
 
-class NoMemory:
-    """Nobody keeps anything: no rules, and recall is off."""
-
-    async def memory(self, owner: str) -> Memory:
-        return Memory()
-
-
 def memory_block(memory: Memory) -> str:
     """At most MAX_MEMORY characters; what does not fit is left out, the last first."""
     block = f"{_BEGINNING}\n{_RECALL[memory.recall]}"

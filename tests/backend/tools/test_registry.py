@@ -59,7 +59,8 @@ async def test_in_incognito_a_persistent_tool_is_absent_and_refused_however_it_i
         """Delete what is pending."""
         ran.append("confirm_memory_deletion")
 
-    tools = ToolRegistry([*STANDARD_TOOLS, confirm_memory_deletion])
+    others = [standard for standard in STANDARD_TOOLS if standard.name != "confirm_memory_deletion"]
+    tools = ToolRegistry([*others, confirm_memory_deletion])
     async with running_backend(tmp_path / "state", tools=tools) as backend:
         opened = (await backend.session(user_id="ada")).json()
         assert not PERSISTENT_ONLY & {offered["name"] for offered in opened["session_config"]["tools"]}
