@@ -1,6 +1,7 @@
-"""Work that the event loop cannot see: a thread's, the database's. Whoever waits for it says so here.
+"""What the event loop cannot see: work of a thread or the database, a library with a clock of its own.
 
-An ordinary loop does not care. One whose clock does not wait (``scenario.media_clock``) would let hours pass meanwhile.
+An ordinary loop does not care. One whose clock does not wait (``scenario.media_clock``) would let hours pass
+meanwhile, so whoever awaits such a thing says so here.
 """
 
 from __future__ import annotations
@@ -11,14 +12,23 @@ from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
-class HoldsTime(Protocol):
+class KeepsTime(Protocol):
     """A loop that wants to know."""
 
     def outside_work(self) -> AbstractContextManager[None]:
         """Until it is left, the loop's time does not go on by itself."""
 
+    def real_time(self) -> AbstractContextManager[None]:
+        """Until it is left, the loop's time goes on as it really does."""
+
 
 def outside_work() -> AbstractContextManager[None]:
-    """Around an ``await`` for what this loop has no timer, no socket and no executor for."""
+    """Around an ``await`` for what the loop has neither a timer nor a socket nor an executor for."""
     loop = asyncio.get_running_loop()
-    return loop.outside_work() if isinstance(loop, HoldsTime) else nullcontext()
+    return loop.outside_work() if isinstance(loop, KeepsTime) else nullcontext()
+
+
+def real_time() -> AbstractContextManager[None]:
+    """Around the use of a library that counts real seconds."""
+    loop = asyncio.get_running_loop()
+    return loop.real_time() if isinstance(loop, KeepsTime) else nullcontext()

@@ -81,11 +81,20 @@ class MediaClockLoop(asyncio.SelectorEventLoop):
         self._clock.ignore_registered()
 
     def time(self) -> float:
-        return self._clock.now
+        return self._clock.time()
+
+    @contextmanager
+    def real_time(self) -> Iterator[None]:
+        """As KeepsTime has it."""
+        self._clock.begin_real_time()
+        try:
+            yield
+        finally:
+            self._clock.end_real_time()
 
     @contextmanager
     def outside_work(self) -> Iterator[None]:
-        """Until it is left, time does not go on by itself."""
+        """As KeepsTime has it."""
         self._clock.under_way += 1
         try:
             yield
@@ -137,12 +146,26 @@ class _MediaClock(selectors.DefaultSelector):
 
     def __init__(self, speed: float) -> None:
         super().__init__()
-        self.now = time.monotonic()  # seconds; some code compares the loop's time with this clock
         self.under_way = 0  # outside of the loop
+        self._now = time.monotonic()  # seconds; some code compares the loop's time with this clock
         self._speed = speed
-        self._began = (self.now, time.monotonic())
+        self._began = (self._now, time.monotonic())
+        self._real_times = 0  # that were begun and have not ended
+        self._ahead = 0.0  # seconds before the real clock, in real time
         self._streams: set[int] = set()  # file descriptors of what somebody else may write to
         self._waiting_since: float | None = None  # real seconds, for what is under way
+
+    def time(self) -> float:
+        return time.monotonic() + self._ahead if self._real_times else self._now
+
+    def begin_real_time(self) -> None:
+        if not self._real_times:
+            self._ahead = self._now - time.monotonic()
+        self._real_times += 1
+
+    def end_real_time(self) -> None:
+        self._now = self.time()
+        self._real_times -= 1
 
     def ignore_registered(self) -> None:
         """What the loop wakes itself with is nobody else's."""
@@ -160,6 +183,8 @@ class _MediaClock(selectors.DefaultSelector):
         return key
 
     def select(self, timeout: float | None = None) -> _Ready:
+        if self._real_times:
+            return super().select(timeout)
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
@@ -177,7 +202,7 @@ class _MediaClock(selectors.DefaultSelector):
             ready = super().select(early)
             if ready:
                 timeout = min(timeout, (time.monotonic() - before) * self._speed)
-        self.now += timeout
+        self._now += timeout
         return ready
 
     def _early(self, timeout: float) -> float:
@@ -185,7 +210,7 @@ class _MediaClock(selectors.DefaultSelector):
         if math.isinf(self._speed):
             return 0.0
         began, really = self._began
-        return really + (self.now + timeout - began) / self._speed - time.monotonic()
+        return really + (self._now + timeout - began) / self._speed - time.monotonic()
 
     def _wait_outside(self, timeout: float | None) -> _Ready:
         before = time.monotonic()
@@ -197,7 +222,7 @@ class _MediaClock(selectors.DefaultSelector):
         else:
             ready = super().select(timeout)
             passed = time.monotonic() - before
-            self.now += passed if timeout is None else min(passed, timeout) if ready else timeout
+            self._now += passed if timeout is None else min(passed, timeout) if ready else timeout
         return ready
 
 

@@ -1,0 +1,66 @@
+"""Talks on the media clock: the same words, tools and turns as in real time, at a fraction of its CPU seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from couchvoice.scenario.media_clock import run
+from tests.scenario.paced_talks import FIXTURES, TALKS, Held, PacedTalk, hold
+
+LEAST = 4.0  # media seconds for a second of CPU
+TOLERANCE = 1.0  # seconds; in real time a busy machine adds to a talk, on the media clock it cannot
+# Under 20 s each.
+IN_REAL_TIME = ("barge-in", "remembered", "typed")
+
+pytestmark = pytest.mark.timeout(90)  # seconds: one talk is held in real time, and a busy machine gives little CPU
+
+
+def held(*talks: PacedTalk, state: Path, speed: float | None) -> list[Held]:
+    """All at once, on one loop, each with nothing kept before."""
+
+    async def hold_all() -> list[Held]:
+        return await asyncio.gather(*(hold(talk, Path(tempfile.mkdtemp(dir=state))) for talk in talks))
+
+    return run(hold_all(), speed=speed)
+
+
+def spoken(talk: PacedTalk) -> list[str]:
+    return (FIXTURES / talk.wav).with_suffix(".txt").read_text(encoding="utf-8").splitlines() if talk.wav else []
+
+
+@pytest.mark.row("P17")
+def test_a_talk_is_the_same_in_real_time_and_faster(tmp_path):
+    talks = [TALKS[name] for name in IN_REAL_TIME]
+    in_real_time = held(*talks, state=tmp_path, speed=1)
+    for talk, slow in zip(talks, in_real_time, strict=True):
+        (fast,) = held(talk, state=tmp_path, speed=None)
+        assert fast.what == slow.what
+        assert fast.media <= slow.media + TOLERANCE
+        assert len(fast.stops) == len(slow.stops)
+
+
+@pytest.mark.row("P17")
+@pytest.mark.parametrize("name", TALKS)
+def test_a_talk_takes_a_quarter_of_its_time_at_most(name, tmp_path):
+    talk = TALKS[name]
+    (fast,) = held(talk, state=tmp_path, speed=None)
+    assert fast.media >= LEAST * fast.cpu
+    assert fast.media >= talk.lasts
+    assert fast.users_words == [*spoken(talk), *talk.lines]
+
+
+@pytest.mark.row("P17")
+@pytest.mark.parametrize("weather", ["mobile", "heavy_loss"])
+def test_weather_is_weather_at_any_speed(weather, tmp_path):
+    """A packet that is late is late by media time, and DTLS, which repeats by a clock of its own, gets real time."""
+    talk = replace(TALKS["two-tools"], weather=weather)
+    (fast,) = held(talk, state=tmp_path, speed=None)
+    assert fast.users_words == spoken(talk)
+    assert [entry[:1] + entry[3:] for entry in fast.what if entry[0] == "turn"] == [
+        ("turn", "completed", "show_memory_status", "lookup_crisis_resources")
+    ]
