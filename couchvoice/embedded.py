@@ -63,16 +63,18 @@ async def embedded_ends(
     phrases: bool = True,
     replies: Path | None = None,
     tools: Sequence[Any] = (),
+    server: ServerOptions | None = None,
 ) -> AsyncIterator[Ends]:
     """The backend, and beside it the local Realtime server when the provider is local and has no URL.
 
     ``recordings`` may be spoken into it (NAME.wav with NAME.txt beside it); ``phrases``: so may what the replies know.
-    ``replies`` is a file of rules of your own; ``tools`` are yours beside the backend's. Raises ConfigError.
+    ``replies`` is a file of rules of your own; ``tools`` are yours beside the backend's; ``server`` is how the
+    Realtime server serves. Raises ConfigError.
     """
     local = (settings.provider or "local") == "local"
     if local and settings.realtime_url is None:
         async with (
-            running_realtime_app(EngineOptions(recordings=recordings, phrases=phrases, replies=replies)) as app,
+            running_realtime_app(EngineOptions(recordings=recordings, phrases=phrases, replies=replies), server) as app,
             app.asgi.router.lifespan_context(app.asgi),
             _running_backend(settings, app.asgi, tools) as backend,
         ):

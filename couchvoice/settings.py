@@ -236,6 +236,17 @@ def load_settings(
     return Settings(**values, endpoints=endpoints, **groups)  # type: ignore[arg-type]  # as above
 
 
+def with_changes(settings: Settings, values: Mapping[str, object]) -> Settings:
+    """With other values for the session, or ``finalize_after``. Raises ConfigError for another name or type."""
+    known = {field.name for field in dataclasses.fields(SessionSettings)}
+    if unknown := sorted(values.keys() - known - {"finalize_after"}):
+        raise ConfigError(f"unknown setting {unknown[0]!r}: known are {', '.join(sorted((*known, 'finalize_after')))}")
+    typed = {name: _typed(name, value, source=name) for name, value in values.items()}
+    finalize_after = typed.pop("finalize_after", settings.finalize_after)
+    session = dataclasses.replace(settings.session, **typed)  # type: ignore[arg-type]  # _typed has checked them
+    return dataclasses.replace(settings, session=session, finalize_after=finalize_after)  # type: ignore[arg-type]
+
+
 def _taken(group: type, values: dict[str, object]) -> dict[str, object]:
     """Those of this group, and no longer among the others."""
     return {field.name: values.pop(field.name) for field in dataclasses.fields(group) if field.name in values}

@@ -39,7 +39,7 @@ async def exchange(
     except HttpFailure as exc:
         raise Unavailable(url, None, "backend_unreachable", str(exc)) from exc
     if not reply.ok:
-        raise _refusal(url, reply)
+        raise refusal(url, reply)
     try:
         return expect.model_validate_json(reply.body)
     except ValidationError as exc:
@@ -47,7 +47,8 @@ async def exchange(
         raise BackendError(url, None, "backend_answered_nonsense", f"the answer is {what}") from exc
 
 
-def _refusal(url: str, reply: HttpReply) -> BackendError:
+def refusal(url: str, reply: HttpReply) -> BackendError:
+    """What an answer other than 2xx means."""
     code, message = f"http_{reply.status}", f"{len(reply.body)} bytes that are no error message"
     try:
         detail = ErrorBody.model_validate_json(reply.body).detail

@@ -26,6 +26,7 @@ from couchvoice.audio.sink import Sink
 from couchvoice.audio.source import Source
 from couchvoice.audio.speaker import Speaker
 from couchvoice.client.audience import Audience, Callbacks
+from couchvoice.client.backend import Backend
 from couchvoice.client.client import QUICK_FINISH, Client
 from couchvoice.client.connections import Connections
 from couchvoice.client.endpoints import Endpoints
@@ -49,7 +50,8 @@ class VoiceSession:
     ``speak_text`` speaks the answers that come in writing; without it they are only shown.
     ``echo`` keeps the assistant from hearing itself; auto protects between a Microphone and a Speaker, and nothing
     else. ``noise_suppression`` silences what is not close to the microphone. ``connect`` raises ConfigError for "aec"
-    where the livekit package is missing. ``tap`` is shown all that passes between this end and the provider.
+    where the livekit package is missing. ``tap`` is shown all that passes between this end and the provider;
+    ``backend_through`` may stand between this end and its backend.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class VoiceSession:
         echo: EchoPolicy = EchoPolicy.AUTO,
         noise_suppression: bool = False,
         tap: Tap | None = None,
+        backend_through: Callable[[Backend], Backend] | None = None,
         on_transcript: Callable[[str, bool], None] | None = None,
         on_audio: Callable[[AudioFrame], None] | None = None,
         on_error: Callable[[CouchvoiceError], None] | None = None,
@@ -78,6 +81,7 @@ class VoiceSession:
         )
         self._audience = Audience(callbacks)
         self._connections = Connections(endpoints, tap)
+        self._backend_through = backend_through
         # Sound comes for nobody 50 times a second otherwise.
         self._overhear = self._audience.overhear if on_audio is not None else None
         self._request = request or SessionRequest(thread_id=f"thread_{secrets.token_hex(8)}")
@@ -342,9 +346,10 @@ class VoiceSession:
     # Behind the scenes
 
     def _new_client(self) -> Client:
+        backend: Backend = self._connections.backend(self._request)
         return Client(
             key=secrets.token_hex(4),
-            backend=self._connections.backend(self._request),
+            backend=backend if self._backend_through is None else self._backend_through(backend),
             source=self._source,
             sink=self._sink,
             open_transport=self._connections.transport,

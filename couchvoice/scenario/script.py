@@ -82,7 +82,7 @@ class Fault(_Part, frozen=True, kw_only=True):
         FaultName,
         Meta(
             description="slow: the answer comes after ms. error: it is a refusal with this status. hang: none comes. "
-            "duplicate: the request arrives twice. late: the answer comes when the user has interrupted"
+            "duplicate: the request arrives twice. late: the answer comes ms after the user has interrupted"
         ),
     ]
     ms: _Ms = 3000.0

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame
+from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, is_audible
 from couchvoice.audio.pacing import Ticker
 from couchvoice.audio.packet_buffer import MediaPacket
 from couchvoice.audio.playout import PlayoutBuffer
@@ -59,6 +59,7 @@ class TalkTap:
 
     def __init__(self, name: str, *, clock: str = "real", speed: float | None = 1.0) -> None:
         self._record = TalkRecord(name, datetime.now(UTC).isoformat(timespec="seconds"), clock=clock, speed=speed)
+        self.last_audible: float | None = None  # when somebody would last have heard the assistant; as ``now``
         self._loop: asyncio.AbstractEventLoop | None = None
         self._zero = 0.0
         self._said, self._heard = Tape(), Tape()
@@ -155,6 +156,8 @@ class TalkTap:
     def _pull(self, frames: int) -> None:
         assert self._playout is not None  # the ticker runs between open and close only
         samples = self._playout.pull(frames * FRAME_SAMPLES)
+        if is_audible(samples):
+            self.last_audible = self.now
         # A frame is due when its time has passed.
         self._heard.put(samples, max(0.0, self.now - samples.size / SAMPLE_RATE))
 

@@ -1,0 +1,238 @@
+"""The stage of a scripted conversation: its two ends, its session, what lies between, and what was seen of it.
+
+    resource                    acquired              released
+    both ends, the forwarder    open(), restart()     restart(), close()
+    session, who watches it     connect()             hang_up(), close()
+
+Law: the ends, their state and the sound are its own; nothing of one scenario is found by the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from couchvoice.client.endpoints import Endpoints
+from couchvoice.client.threads import HttpThreads
+from couchvoice.client.voice_session import VoiceSession
+from couchvoice.contract import SessionRequest
+from couchvoice.errors import BackendError, ConfigError, CouchvoiceError, InvalidState, UpdateRefused
+from couchvoice.scenario.forwarder import Forwarder
+from couchvoice.scenario.observed import Observed
+from couchvoice.scenario.scenario import Scenario
+from couchvoice.scenario.script import Step
+from couchvoice.scenario.scripted_source import ScriptedSource
+from couchvoice.scenario.scripted_weather import ScriptedWeather, scripted_weather
+from couchvoice.scenario.speech import Speech
+from couchvoice.scenario.talk_tap import TalkTap
+from couchvoice.scenario.tool_faults import FaultyBackend, ToolFaults
+from couchvoice.settings import Settings, with_changes
+from couchvoice.transports.http import HttpClient
+
+HANG_UP = 20.0  # seconds for the debts of a talk
+MOST_TURNS = 100  # of a thread that a script looks at
+
+
+class Stage:
+    """``settings`` say where the ends are; those that they do not name are embedded."""
+
+    def __init__(self, scenario: Scenario, settings: Settings, speech: Speech, tap: TalkTap, folder: Path) -> None:
+        self.scenario = scenario
+        self.speech = speech
+        self.tap = tap
+        self.faults = ToolFaults(scenario.script.faults)
+        self.observed = Observed(last_audible=lambda: tap.last_audible)
+        self.session: VoiceSession | None = None  # the last one, also when it is over
+        self._source = ScriptedSource()
+        self._settings = _own_settings(scenario, settings, folder)
+        self._folder = folder
+        self._thread = f"thread_{secrets.token_hex(8)}"
+        self._network = _network(scenario)
+        self._ends = AsyncExitStack()
+        self._endpoints: Endpoints | None = None
+        self._watching: asyncio.Task[None] | None = None  # awaited in hang_up() or close()
+
+    async def __aenter__(self) -> Stage:
+        await self._open_ends()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self.session is not None:
+                self.session.abort()
+                await self.session.wait_ended()
+            if self._watching is not None:
+                await self._watching
+        finally:
+            await self._ends.aclose()
+
+    # What a script does
+
+    @property
+    def is_open(self) -> bool:
+        """There is somebody to talk to."""
+        return self.session is not None and self.session.can_send
+
+    async def connect(self) -> None:
+        """What goes wrong is in ``observed.error``."""
+        assert self._endpoints is not None  # it was entered
+        self._source = ScriptedSource()
+        session = self.session = VoiceSession(
+            self._endpoints,
+            self._request(),
+            source=self._source,
+            sink=self.tap,
+            tap=self.tap,
+            backend_through=lambda backend: FaultyBackend(backend, self.faults, self.observed),
+        )
+        self._watching = asyncio.create_task(self._watch(session), name="watch-the-talk")
+        try:
+            await session.connect()
+            if self.scenario.script.modality == "text":
+                await session.set_modalities("text")
+        except (InvalidState, UpdateRefused) as exc:
+            self._broke(exc)
+        except CouchvoiceError:
+            await self._watching
+            return
+        if session.connect_ms is not None:
+            self.observed.connect_ms.append(round(session.connect_ms, 1))
+            self.tap.figure("connect_ms", session.connect_ms)
+
+    async def hang_up(self) -> None:
+        """The turns that are owed, then ``/end``."""
+        if self.session is None or self._watching is None:
+            return
+        await self.session.disconnect(within=HANG_UP)
+        await self._watching
+        if (reply := self.session.end_reply) is not None:
+            self.observed.finalized, self.observed.end_detail = reply.finalized, reply.detail or ""
+
+    async def restart(self) -> None:
+        """Both embedded ends anew, with what the backend has kept. Raises ConfigError where they are not ours."""
+        if self._settings.backend_url is not None:
+            raise ConfigError(f"the backend {self._settings.backend_url} is not started here: it cannot be restarted")
+        await self._ends.aclose()
+        await self._open_ends()
+
+    async def say(self, path: str) -> None:
+        """What stands at this path of the script; return when it was said."""
+        await self._source.say(self.speech.sounds[path])
+
+    def change_weather(self, weather: ScriptedWeather) -> None:
+        assert self._network is not None  # a script that names weather has one
+        self._network.change(weather.weather, weather.direction)
+
+    async def look_at_history(self) -> None:
+        """What the backend has of the thread, for ``observed``. Raises BackendError."""
+        assert self._endpoints is not None  # as above
+        ends = self._endpoints
+        async with HttpClient(ends.backend_url, app=ends.backend_app) as http:
+            threads = HttpThreads(
+                ends.backend_url, http=http, user_id=self.scenario.script.user, token=self._settings.token
+            )
+            try:
+                reply = await threads.history(self._thread, limit=MOST_TURNS)
+                self.observed.history = [message.content for turn in reply.turns for message in turn.messages]
+            except BackendError as exc:
+                if exc.status != 404:
+                    raise
+                self.observed.history = []
+
+    # Behind
+
+    async def _open_ends(self) -> None:
+        network = await self._ends.enter_async_context(self._network) if self._network is not None else None
+        ends = await self._ends.enter_async_context(self._running_ends())
+        self._endpoints = replace(ends, network=network)
+
+    @asynccontextmanager
+    async def _running_ends(self) -> AsyncIterator[Endpoints]:
+        settings = self._settings
+        if settings.backend_url is not None:
+            yield Endpoints(
+                backend_url=settings.backend_url,
+                realtime_url=settings.realtime_url,
+                provider=settings.provider,
+                token=settings.token,
+            )
+            return
+        from couchvoice.embedded import ServerOptions, embedded_ends
+
+        script = self.scenario.script
+        async with embedded_ends(
+            settings,
+            recordings=self.speech.recordings,
+            # They cost a process; who knows all that will be said needs none.
+            phrases=bool(self.speech.unknown),
+            replies=Path(script.replies) if script.replies is not None else None,
+            server=ServerOptions(faults=_faults_file(self.scenario, self._folder)),
+        ) as ends:
+            yield Endpoints(**ends._asdict(), provider=settings.provider)
+
+    def _request(self) -> SessionRequest:
+        script = self.scenario.script
+        try:
+            return SessionRequest(
+                thread_id=self._thread,
+                user_id=script.user,
+                memory_mode=script.memory,
+                assistant_voice=script.voice,
+                language=script.language,
+            )
+        except ValueError as exc:
+            self.scenario.refuse("$", f"user, voice or language cannot be: {exc}")
+
+    async def _watch(self, session: VoiceSession) -> None:
+        clock = asyncio.get_running_loop()
+        async for notice in session:
+            self.tap.notice(notice)
+            self.observed.tell(notice, clock.time())
+        if session.error is not None:
+            self._broke(session.error)
+        self.observed.touch()
+
+    def _broke(self, error: CouchvoiceError) -> None:
+        if self.observed.error is None:
+            self.observed.error, self.observed.error_text = error.code, str(error)
+
+
+def _own_settings(scenario: Scenario, settings: Settings, folder: Path) -> Settings:
+    script = scenario.script
+    if settings.backend_url is not None:
+        for field in ("session", "replies", "provider_faults"):
+            if getattr(script, field):
+                scenario.refuse(f"$.{field}", f"{field} is for the embedded ends, not for {settings.backend_url}")
+        return settings
+    try:
+        changed = with_changes(settings, script.session)
+    except ConfigError as exc:
+        scenario.refuse("$.session", str(exc))
+    return replace(changed, state_dir=folder / "state", database_url=None)
+
+
+def _network(scenario: Scenario) -> Forwarder | None:
+    first = scenario.script.weather
+    if first is None and not any(isinstance(step, Step) and step.weather is not None for _, step in scenario.steps()):
+        return None
+    weather = scripted_weather(first or "clear")
+    network = Forwarder(seed=weather.seed)
+    network.change(weather.weather, weather.direction)
+    return network
+
+
+def _faults_file(scenario: Scenario, folder: Path) -> Path | None:
+    calls = scenario.script.provider_faults
+    if not calls:
+        return None
+    path = folder / "provider-faults.yaml"
+    path.write_text(json.dumps({"calls": calls}), encoding="utf-8")  # JSON is YAML, too
+    return path
