@@ -15,6 +15,7 @@ DATA = (
     "couchvoice/apps/first-talk.wav",
     "couchvoice/apps/first-talk.txt",
     "couchvoice/backend/crisis/resources.yaml",
+    "couchvoice/backend/exercises/catalogue.yaml",
     "couchvoice/backend/migrations/env.py",
     "couchvoice/local/engines/replies.yaml",
     "couchvoice/py.typed",

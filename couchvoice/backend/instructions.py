@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.exercises.in_progress import exercise_block
 from couchvoice.backend.history import history_block
 from couchvoice.backend.language import english_name
 from couchvoice.backend.memory_context import memory_block
@@ -79,6 +80,10 @@ Offer an exercise only when it is wanted: name it, say how long it takes, and as
 for the answer before the next. Choose what fits the person; counting down five senses is never what you begin with
 by habit. When a step does not help, or they want to stop, stop at once and say that this is fine."""
 
+_EXERCISE_TOOLS = """\
+start_guided_exercise begins one and load_guided_exercise_skill gives its first step; after each answer call
+record_guided_exercise_progress and do what it returns. Its steps come from these tools, never from memory."""
+
 _PERSONA = """\
 # Manner
 Mode companion: warm and plain, curious rather than clever. Reflect what you heard before you suggest anything. Use the
@@ -93,7 +98,7 @@ def instructions(briefing: Briefing, recollection: Recollection | None = None) -
         _SILENCE,
         _UNCLEAR,
         _CRISIS,
-        _EXERCISES,
+        f"{_EXERCISES}\n{_EXERCISE_TOOLS}",
         _PERSONA,
         *_from_before(briefing, recollection),
     )
@@ -126,7 +131,11 @@ def _from_before(briefing: Briefing, recollection: Recollection | None) -> tuple
     """What the rest of the page cannot know: hence last, and in persistent sessions only."""
     if briefing.memory_mode == "incognito" or recollection is None:
         return ()
-    return memory_block(recollection.memory), history_block(recollection.history)
+    return (
+        memory_block(recollection.memory),
+        history_block(recollection.history),
+        exercise_block(recollection.exercise),
+    )
 
 
 def _joined(*blocks: str) -> str:

@@ -1,4 +1,5 @@
-"""What a session's instructions know of before: what is kept of the person, and the last turns of its thread.
+"""What a session's instructions know of before: what is kept of the person, the last turns of its thread,
+and the exercise that it is in the middle of.
 
 Law: an incognito session has none; it is read when it is told, so that what was deleted is told to nobody.
 """
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.exercises import Place, Run
 from couchvoice.backend.history import MAX_TURNS
 from couchvoice.backend.memory_context import Memory, MemorySource
 from couchvoice.backend.store import Store, Turn
@@ -20,6 +22,7 @@ class Recollection:
 
     memory: Memory
     history: Sequence[Turn] = ()
+    exercise: Run | None = None
 
 
 class Recollections:
@@ -31,4 +34,6 @@ class Recollections:
         if briefing.memory_mode == "incognito":
             return None
         kept = await self._store.turns.recent(briefing.thread_id, owner=briefing.owner, limit=MAX_TURNS)
-        return Recollection(await self._memory.memory(briefing.owner), [recent.turn for recent in kept])
+        run = await self._store.exercises.current(Place(briefing.owner, briefing.thread_id))
+        memory = await self._memory.memory(briefing.owner)
+        return Recollection(memory, [recent.turn for recent in kept], run)

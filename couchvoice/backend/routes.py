@@ -14,6 +14,7 @@ from fastapi import APIRouter
 from couchvoice.backend.activity import LiveState
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.end_reply import INCOGNITO_END, end_reply
+from couchvoice.backend.exercises import MemoryExerciseBook, Place
 from couchvoice.backend.figures import Figures, tell
 from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.guard import Caller, CurrentCaller
@@ -80,6 +81,7 @@ class VoiceEndpoints:
         self._figures = figures
         self._grounded = grounded
         self._tools = ToolRunner(tools)
+        self._exercises = MemoryExerciseBook()  # of incognito talks
         self._settings = settings
         self._modes = Modes({DEFAULT_MODE: Mode(instructions, tools)})
         self._scope = scope
@@ -116,6 +118,7 @@ class VoiceEndpoints:
                 ],
                 store=self._store if mode == "persistent" else None,
                 grounded=self._grounded,
+                exercises=self._store.exercises if mode == "persistent" else self._exercises,
             )
             with self._figures.calling(request.tool_name):
                 ran = await self._tools.run(request.tool_name, request.arguments, mode=mode, context=context)
@@ -151,7 +154,9 @@ class VoiceEndpoints:
     async def end(self, request: EndRequest, caller: CurrentCaller, token: SessionToken = None) -> EndReply:
         with failing_as("voice_realtime_end_failed", "the session could not be finalized"):
             session = await self._scope.of(request, caller=caller, token=token)
-            self._tools.background.end(request.thread_id, owner=_owner(request, caller, session))
+            place = Place(_owner(request, caller, session), request.thread_id)
+            self._tools.background.end(place.thread_id, owner=place.owner)
+            self._exercises.forget(place)
             if session is not None:
                 session.activity.state = LiveState.ENDED
             if self._scope.floor(request, session) == "incognito":

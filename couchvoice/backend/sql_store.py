@@ -7,6 +7,7 @@ from sqlalchemy import select
 from couchvoice.backend.database import Database
 from couchvoice.backend.memory.sql_memories import SqlMemories
 from couchvoice.backend.sql_endings import SqlEndings
+from couchvoice.backend.sql_exercises import SqlExercises
 from couchvoice.backend.sql_sessions import SqlSessions
 from couchvoice.backend.sql_threads import SqlThreads
 from couchvoice.backend.sql_turns import SqlTurns
@@ -23,6 +24,7 @@ class SqlStore:
         self.endings = SqlEndings(self.database)
         self.sessions = SqlSessions(self.database)
         self.memory = SqlMemories(self.database)
+        self.exercises = SqlExercises(self.database)
 
     async def check(self) -> None:
         if self.database.begun():

@@ -1,9 +1,9 @@
 """What is kept of persistent talks, and the seams behind which it is kept.
 
 The turns, the threads that they belong to, how those are finalized, the sessions that may go on at another process,
-and what is remembered (memory/memories.py). Law: nothing here prints what was spoken; an incognito request never
-reaches a store; whoever names an owner sees what is that owner's, and anything else is Refused (404) as if it were not
-there.
+what is remembered (memory/memories.py), and the exercises that one is in. Law: nothing here prints what was spoken; an
+incognito request never reaches a store; whoever names an owner sees what is that owner's, and anything else is Refused
+(404) as if it were not there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.exercises.book import ExerciseBook
 from couchvoice.backend.memory.memories import Memories
 from couchvoice.backend.refusals import Refused
 from couchvoice.contract import Outcome
@@ -213,6 +214,9 @@ class Store(Protocol):
 
     @property
     def memory(self) -> Memories: ...
+
+    @property
+    def exercises(self) -> ExerciseBook: ...
 
     async def check(self) -> None:
         """Raises Refused (503) when it cannot keep anything now."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = "0003"  # the newest of the migrations
+SCHEMA_VERSION = "0004"  # the newest of the migrations
 
 
 class Moment(TypeDecorator[datetime]):
@@ -119,4 +119,21 @@ sessions = Table(
     Column("language", String),
     Column("save_transcript", Boolean, nullable=False),
     Column("opened_at", Moment, nullable=False, index=True),
+)
+
+exercise_runs = Table(
+    "exercise_runs",
+    metadata,
+    Column("id", Integer, primary_key=True),  # the newest of a thread is the one that is on
+    Column("owner", String, nullable=False),
+    Column("thread_id", String, nullable=False),  # there may be no such thread yet
+    Column("exercise_id", String, nullable=False),
+    Column("approach", String),
+    Column("phase", String, nullable=False),
+    Column("step", Integer, nullable=False),  # from 0
+    Column("items", Integer, nullable=False),  # how many were named in this step, never which
+    Column("stuck", Integer, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Index("ix_exercise_runs_owner_thread_id", "owner", "thread_id"),
+    Index("ix_exercise_runs_thread_id", "thread_id"),
 )

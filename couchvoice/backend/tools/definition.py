@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+from couchvoice.backend.exercises.book import ExerciseBook, MemoryExerciseBook, Place
 from couchvoice.backend.lookup.grounded import GroundedLookup
 from couchvoice.backend.store import Store
 from couchvoice.backend.tools.arguments import Arguments
@@ -42,7 +43,8 @@ R = TypeVar("R")
 class ToolContext:
     """What a tool may know besides its arguments: for a parameter of this type it is passed, and the model sees none.
 
-    ``said``: the user's words, newest first. ``store``: None in incognito, where nothing may be kept.
+    ``said``: the user's words, newest first; the very first are those of this turn, or "" while they are not known.
+    ``store``: None in incognito, where nothing may be kept. ``exercises``: in memory then.
     """
 
     thread_id: str
@@ -50,6 +52,11 @@ class ToolContext:
     said: Sequence[str]
     store: Store | None
     grounded: GroundedLookup = field(default_factory=GroundedLookup)
+    exercises: ExerciseBook = field(default_factory=MemoryExerciseBook)
+
+    @property
+    def place(self) -> Place:
+        return Place(self.owner, self.thread_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -15,6 +15,7 @@ from couchvoice.contract import ToolCallRecord
 RESPONSE_STYLES = ("supportive", "reflective", "clarifying", "psychoeducation", "closing", "technique")
 
 _SKILL = "load_therapeutic_response_skill"
+_PROGRESS = "record_guided_exercise_progress"
 # Whoever is in danger is supported, whatever skill was loaded besides; an exercise is a technique.
 _STYLE_OF_ROUTE = {CRISIS: "supportive", GUIDED_EXERCISE: "technique"}
 
@@ -30,6 +31,8 @@ def route_of(calls: Sequence[ToolCallRecord]) -> TurnRoute:
     """A call counts whatever came of it: a crisis lookup that failed is a crisis all the same."""
     known = [CATALOGUE[call.tool_name] for call in calls if call.tool_name in CATALOGUE]
     routed = [(entry.priority, entry.route) for entry in known if entry.priority is not None]
+    if any(call.tool_name == _PROGRESS and call.output.get("runtime_action") == CRISIS for call in calls):
+        routed.append((0, CRISIS))  # an exercise that became unsafe, also before anything was looked up
     _, route = min(routed, default=(0, THERAPEUTIC))
     loaded = None if route == CRISIS else _loaded_style(calls)
     return TurnRoute(route, loaded or _STYLE_OF_ROUTE.get(route))
