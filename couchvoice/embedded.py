@@ -154,8 +154,8 @@ def _new_backend_app(
     import httpx
 
     from couchvoice.backend import SqlStore, create_app
+    from couchvoice.backend.companion import configured_crisis_desk, configured_lookup
     from couchvoice.backend.finalizer import Finalizer
-    from couchvoice.backend.lookup.configured import configured_lookup
     from couchvoice.backend.providers.catalog import open_providers
     from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry, installed_tools
 
@@ -174,6 +174,7 @@ def _new_backend_app(
         guards=guards,
         finalize_at_shutdown=finalize_at_shutdown,
         enabled=settings.realtime_enabled,
+        crisis=configured_crisis_desk(settings.companion),
         grounded=configured_lookup(settings.companion),
     )
 

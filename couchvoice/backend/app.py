@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from couchvoice.backend.admin_routes import AdminEndpoints
 from couchvoice.backend.body_limit import BodyLimit
+from couchvoice.backend.crisis.desk import CrisisDesk
 from couchvoice.backend.figures import Figures
 from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.gateway import Gateway
@@ -51,19 +52,20 @@ def create_app(
     finalize_at_shutdown: bool = True,
     endpoints: Mapping[str, Provider] | None = None,
     memory: MemorySource | None = None,
+    crisis: CrisisDesk | None = None,
     grounded: GroundedLookup | None = None,
     enabled: bool = True,
 ) -> FastAPI:
     """Without ``guards`` whoever calls is believed. Raises ConfigError when ``session`` cannot be asked.
 
     ``endpoints``: the providers that a caller of the gateway may choose, by name; None: ``provider`` alone.
-    ``grounded``: what is asked before the shipped corpus is. ``memory`` None: what ``store`` remembers. ``enabled``
-    False: no session is opened.
+    ``crisis``: where lines are looked up; ``grounded``: what is asked before the shipped corpus is. ``memory`` None:
+    what ``store`` remembers. ``enabled`` False: no session is opened.
     """
     finalizer = finalizer or Finalizer(store)
     session = session or SessionSettings()
     guards = guards or Guards()
-    grounded = grounded or GroundedLookup()
+    crisis, grounded = crisis or CrisisDesk(), grounded or GroundedLookup()
     endpoints = {provider.name: provider} if endpoints is None else endpoints
     sessions, recollections = LiveSessions(), Recollections(store, memory or RememberedMemory(store))
     scope, figures = SessionScope(sessions, store), Figures(sessions)
@@ -91,6 +93,7 @@ def create_app(
         opener=opener,
         limits=guards.limits,
         figures=figures,
+        crisis=crisis,
         grounded=grounded,
     )
 
@@ -103,6 +106,7 @@ def create_app(
                 await finalizer.shut_down()
         finally:
             await voice.close()
+            await crisis.close()
             await grounded.close()
             await store.close()
             for open_provider in {provider, *endpoints.values()}:

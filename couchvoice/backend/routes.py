@@ -13,6 +13,7 @@ from fastapi import APIRouter
 
 from couchvoice.backend.activity import LiveState
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.crisis.desk import CrisisDesk
 from couchvoice.backend.end_reply import INCOGNITO_END, end_reply
 from couchvoice.backend.exercises import MemoryExerciseBook, Place
 from couchvoice.backend.figures import Figures, tell
@@ -70,6 +71,7 @@ class VoiceEndpoints:
         opener: SessionOpener,
         limits: Limits,
         figures: Figures,
+        crisis: CrisisDesk,
         grounded: GroundedLookup,
     ) -> None:
         self._store = store
@@ -79,6 +81,7 @@ class VoiceEndpoints:
         self._opener = opener
         self._limits = limits
         self._figures = figures
+        self._crisis = crisis
         self._grounded = grounded
         self._tools = ToolRunner(tools)
         self._exercises = MemoryExerciseBook()  # of incognito talks
@@ -117,6 +120,8 @@ class VoiceEndpoints:
                     *(entry.content for entry in reversed(request.transcript) if entry.role == "user"),
                 ],
                 store=self._store if mode == "persistent" else None,
+                said_item=_said_item(request),
+                crisis=self._crisis,
                 grounded=self._grounded,
                 exercises=self._store.exercises if mode == "persistent" else self._exercises,
             )
@@ -146,6 +151,7 @@ class VoiceEndpoints:
             )
             kept = self._scope.floor(request, session) == "persistent"
             count = await self._store.turns.record(turn) if kept else 0
+            self._crisis.turn_over(request.thread_id, owner=turn.owner, user_text=request.user_text)
             self._figures.recorded(request.outcome, kept=kept)
             if session is not None:
                 session.activity.turns += 1
@@ -157,6 +163,7 @@ class VoiceEndpoints:
             place = Place(_owner(request, caller, session), request.thread_id)
             self._tools.background.end(place.thread_id, owner=place.owner)
             self._exercises.forget(place)
+            self._crisis.talk_over(place.thread_id, owner=place.owner)
             if session is not None:
                 session.activity.state = LiveState.ENDED
             if self._scope.floor(request, session) == "incognito":
@@ -211,6 +218,10 @@ def _session_reply(opened: Opened, provider: Provider) -> SessionReply:
         session_token=opened.live.token.reveal(),
         provider=provider.name,
     )
+
+
+def _said_item(request: ToolRequest) -> str | None:
+    return next((entry.item_id for entry in reversed(request.transcript) if entry.role == "user"), None)
 
 
 def _owner(

@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+from couchvoice.backend.crisis.desk import CrisisDesk
 from couchvoice.backend.exercises.book import ExerciseBook, MemoryExerciseBook, Place
 from couchvoice.backend.lookup.grounded import GroundedLookup
 from couchvoice.backend.store import Store
@@ -44,13 +45,16 @@ class ToolContext:
     """What a tool may know besides its arguments: for a parameter of this type it is passed, and the model sees none.
 
     ``said``: the user's words, newest first; the very first are those of this turn, or "" while they are not known.
-    ``store``: None in incognito, where nothing may be kept. ``exercises``: in memory then.
+    ``said_item``: the item of the newest that are known, if the client names it. ``store``: None in incognito, where
+    nothing may be kept. ``exercises``: in memory then.
     """
 
     thread_id: str
     owner: str
     said: Sequence[str]
     store: Store | None
+    said_item: str | None = None
+    crisis: CrisisDesk = field(default_factory=CrisisDesk)
     grounded: GroundedLookup = field(default_factory=GroundedLookup)
     exercises: ExerciseBook = field(default_factory=MemoryExerciseBook)
 

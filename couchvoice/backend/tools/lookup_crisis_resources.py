@@ -5,18 +5,15 @@ Law: it takes no parameter, so that the model cannot hand it a place; a dataset 
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict
 from typing import Any
 
-from couchvoice.backend.crisis.places import Lookup, look_up
-from couchvoice.backend.crisis.resources import Resource, shipped_countries
+from couchvoice.backend.crisis.places import Lookup
+from couchvoice.backend.crisis.resources import Resource
 from couchvoice.backend.tools.definition import ToolContext, tool
 
 _DANGER = "If you are in danger now, call your local emergency number."
 _ASK = "Which country are you in? Then I can look up a line that you can call."
-
-_log = logging.getLogger("couchvoice.backend.tools")
 
 
 @tool
@@ -25,11 +22,7 @@ async def lookup_crisis_resources(context: ToolContext) -> dict[str, Any]:
 
     Call it before naming any help line or number.
     """
-    try:
-        lookup = look_up(context.said, shipped_countries())
-    except (OSError, ValueError) as exc:
-        _log.error("x crisis resources: %s", type(exc).__name__)
-        lookup = Lookup("lookup_error")
+    lookup = await context.crisis.look_up(context)
     return {
         "response_text": f"{_text(lookup)} {_DANGER}",
         "inferred_location": lookup.location,

@@ -1,6 +1,7 @@
 """The tools that this backend has by itself, in the order in which the model sees them."""
 
 from couchvoice.backend.tools.answer_grounded_lookup import answer_grounded_lookup
+from couchvoice.backend.tools.get_crisis_support_template import get_crisis_support_template
 from couchvoice.backend.tools.list_guided_exercise_skills import list_guided_exercise_skills
 from couchvoice.backend.tools.load_guided_exercise_skill import load_guided_exercise_skill
 from couchvoice.backend.tools.lookup_crisis_resources import lookup_crisis_resources
@@ -30,6 +31,7 @@ STANDARD_TOOLS = (
     cancel_memory_deletion,
     answer_grounded_lookup,
     lookup_crisis_resources,
+    get_crisis_support_template,
     list_guided_exercise_skills,
     start_guided_exercise,
     load_guided_exercise_skill,

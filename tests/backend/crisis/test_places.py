@@ -77,7 +77,7 @@ async def test_an_unreadable_dataset_is_said_and_not_hidden(
     def unreadable() -> None:
         raise OSError
 
-    monkeypatch.setattr("couchvoice.backend.tools.lookup_crisis_resources.shipped_countries", unreadable)
+    monkeypatch.setattr("couchvoice.backend.crisis.desk.shipped_countries", unreadable)
     context = ToolContext(thread_id="t", owner="t", said=["I live in France"], store=None)
     with caplog.at_level(logging.ERROR):
         output = await lookup_crisis_resources(context)

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from couchvoice.backend.companion import configured_lookup
 from couchvoice.backend.lookup import grounded as grounded_module
-from couchvoice.backend.lookup.configured import configured_lookup
 from couchvoice.backend.lookup.grounded import GroundedLookup
 from couchvoice.backend.lookup.http_source import MAX_ROWS
 from couchvoice.backend.providers import upstream
