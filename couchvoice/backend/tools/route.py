@@ -7,12 +7,13 @@ before memory control, before a guided exercise, before therapeutic.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from couchvoice.backend.skills import ResponseStyle
 from couchvoice.backend.tools.catalogue import CATALOGUE, CRISIS, GUIDED_EXERCISE, THERAPEUTIC
 from couchvoice.contract import ToolCallRecord
 
-RESPONSE_STYLES = ("supportive", "reflective", "clarifying", "psychoeducation", "closing", "technique")
+RESPONSE_STYLES: tuple[str, ...] = get_args(ResponseStyle)
 
 _SKILL = "load_therapeutic_response_skill"
 _PROGRESS = "record_guided_exercise_progress"

@@ -4,6 +4,7 @@ from couchvoice.backend.tools.answer_grounded_lookup import answer_grounded_look
 from couchvoice.backend.tools.get_crisis_support_template import get_crisis_support_template
 from couchvoice.backend.tools.list_guided_exercise_skills import list_guided_exercise_skills
 from couchvoice.backend.tools.load_guided_exercise_skill import load_guided_exercise_skill
+from couchvoice.backend.tools.load_therapeutic_response_skill import load_therapeutic_response_skill
 from couchvoice.backend.tools.lookup_crisis_resources import lookup_crisis_resources
 from couchvoice.backend.tools.memory_deletion import (
     cancel_memory_deletion,
@@ -32,6 +33,7 @@ STANDARD_TOOLS = (
     answer_grounded_lookup,
     lookup_crisis_resources,
     get_crisis_support_template,
+    load_therapeutic_response_skill,
     list_guided_exercise_skills,
     start_guided_exercise,
     load_guided_exercise_skill,
