@@ -111,7 +111,7 @@ async def hold(talk: PacedTalk, state: Path) -> Held:
         Forwarder(weather_named(talk.weather or "clear"), seed=talk.seed) as network,
     ):
         loop = asyncio.get_running_loop()
-        began, spent = loop.time(), _cpu_seconds()
+        began, spent = loop.time(), cpu_seconds()
         session = VoiceSession(
             Endpoints(**ends._asdict(), network=network if talk.weather else None),
             SessionRequest(thread_id=f"thread_{talk.name}", memory_mode=talk.memory),
@@ -123,10 +123,11 @@ async def hold(talk: PacedTalk, state: Path) -> Held:
             tasks.create_task(_listen(session, notices))
             await _speak(session, talk)
             await session.disconnect()
-        return Held(_what(notices), loop.time() - began, _cpu_seconds() - spent, _stops(notices))
+        return Held(_what(notices), loop.time() - began, cpu_seconds() - spent, _stops(notices))
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
+    """What this process has used so far, and the children that it has waited for."""
     used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
