@@ -18,6 +18,7 @@ from couchvoice.local.server_options import MAX_SESSIONS, SESSION_LIMIT, ServerO
 from couchvoice.settings import Settings
 
 if TYPE_CHECKING:
+    from couchvoice.cassette import Cassette
     from couchvoice.local.http.app import RealtimeApp
 
 __all__ = [
@@ -64,17 +65,19 @@ async def embedded_ends(
     replies: Path | None = None,
     tools: Sequence[Any] = (),
     server: ServerOptions | None = None,
+    replay: Cassette | None = None,
 ) -> AsyncIterator[Ends]:
     """The backend, and beside it the local Realtime server when the provider is local and has no URL.
 
     ``recordings`` may be spoken into it (NAME.wav with NAME.txt beside it); ``phrases``: so may what the replies know.
     ``replies`` is a file of rules of your own; ``tools`` are yours beside the backend's; ``server`` is how the
-    Realtime server serves. Raises ConfigError.
+    Realtime server serves; ``replay`` is what it plays in place of hearing and answering. Raises ConfigError.
     """
+    engines = EngineOptions(recordings=recordings, phrases=phrases, replies=replies)
     local = (settings.provider or "local") == "local"
     if local and settings.realtime_url is None:
         async with (
-            running_realtime_app(EngineOptions(recordings=recordings, phrases=phrases, replies=replies), server) as app,
+            running_realtime_app(engines, server, replay=replay) as app,
             app.asgi.router.lifespan_context(app.asgi),
             _running_backend(settings, app.asgi, tools) as backend,
         ):
@@ -110,12 +113,19 @@ async def embedded_backend(settings: Settings) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def running_realtime_app(
-    engines: EngineOptions | None = None, server: ServerOptions | None = None
+    engines: EngineOptions | None = None, server: ServerOptions | None = None, *, replay: Cassette | None = None
 ) -> AsyncIterator[RealtimeApp]:
-    """The local Realtime server as an application with a lifespan, and its engines. Raises ConfigError."""
+    """The local Realtime server as an application with a lifespan, and its engines. Raises ConfigError.
+
+    ``replay``: a cassette in place of the engines, each caller gets its next take, see Deck.
+    """
     from couchvoice.local.engines.choose_engines import running_engines
     from couchvoice.local.http.app import RealtimeApp
+    from couchvoice.local.replay.player import Deck
 
+    if replay is not None:
+        yield RealtimeApp(Deck(replay), server)
+        return
     async with running_engines(engines or EngineOptions()) as parts:
         yield RealtimeApp(parts, server)
 

@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "settings": set(),
     "yaml_file": set(),
     "contract": set(),
+    "cassette": set(),
     "web_guards": set(),
     "core": set(),
     "audio": set(),
@@ -42,6 +43,7 @@ MAY_IMPORT = {
     "backend": {"contract", "web_guards", "core.server_events", "core.client_events"},
     "local": {
         "audio",
+        "cassette",
         "web_guards",
         "core.server_events",
         "core.client_events",
@@ -50,9 +52,9 @@ MAY_IMPORT = {
         "transports.peer",
         "transports.opus_format",
     },
-    "embedded": {"backend", "local"},
-    "scenario": {"core", "audio", "transports", "client", "contract", "embedded"},
-    "apps": {"core", "audio", "transports", "client", "contract", "embedded", "scenario"},
+    "embedded": {"backend", "cassette", "local"},
+    "scenario": {"cassette", "core", "audio", "transports", "client", "contract", "embedded"},
+    "apps": {"cassette", "core", "audio", "transports", "client", "contract", "embedded", "scenario"},
     "__main__": {"apps"},
     "__init__": {"audio", "client", "contract", "core"},
 }
@@ -101,6 +103,7 @@ ROOMS = {
     "protocol": {"resample"},
     "engines": {"protocol", "resample", "detector", "missing", "engine_options"},
     "faults": {"protocol"},
+    "replay": {"line", "manners"},
 }
 
 

@@ -8,18 +8,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.websockets import WebSocket
 
-from couchvoice.local.peer import Call
 from couchvoice.local.socket_line import SocketLine
+
+
+class Joined(Protocol):
+    """A call that others may join."""
+
+    def join(self, tell: Callable[[dict[str, Any] | str], None]) -> None: ...
+
+    def leave(self, tell: Callable[[dict[str, Any] | str], None]) -> None: ...
+
+    def receive(self, message: str | bytes) -> None: ...
+
+    async def over(self) -> None: ...
 
 
 class Sideband:
     """``run`` it once the connection is accepted."""
 
-    def __init__(self, name: str, socket: WebSocket, call: Call) -> None:
+    def __init__(self, name: str, socket: WebSocket, call: Joined) -> None:
         self._line = SocketLine(name, socket)
         self._call = call
         self._over = asyncio.Event()

@@ -29,6 +29,7 @@ from couchvoice.local.http.refusals import ANSWERS, BETA_DISABLED, BETA_MESSAGE,
 from couchvoice.local.http.secret_routes import SecretRoutes
 from couchvoice.local.http.socket_routes import SocketRoutes
 from couchvoice.local.missing import MissingPart
+from couchvoice.local.replay.player import Deck
 from couchvoice.local.server_options import ServerOptions
 from couchvoice.web_guards import LOOPBACK_PAGES, web_guards
 
@@ -42,13 +43,14 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 class RealtimeApp:
     """``asgi`` is the application; its lifespan must run. ``clock`` gives seconds since the epoch.
 
-    Raises ConfigError.
+    ``parts``: what hears and answers, or a cassette that does so in its place. Raises ConfigError.
     """
 
     def __init__(
-        self, engines: Engines, options: ServerOptions | None = None, *, clock: Callable[[], float] = time.time
+        self, parts: Engines | Deck, options: ServerOptions | None = None, *, clock: Callable[[], float] = time.time
     ) -> None:
-        SpeechDetector()  # raises MissingPart now rather than in the first call
+        if isinstance(parts, Engines):
+            SpeechDetector()  # raises MissingPart now rather than in the first call
         options = options or ServerOptions()
         self._speaks_beta = options.beta
         self._counts = Counts()
@@ -57,8 +59,8 @@ class RealtimeApp:
         self._started = time.monotonic()
         reception = Reception(options, self._ending, clock=clock)
         self._secrets = SecretRoutes(reception, self._counts, self._ending)
-        self._calls = CallRoutes(engines, reception, self._live, self._counts, self._ending)
-        self._sockets = SocketRoutes(engines, options, reception, self._live, self._counts)
+        self._calls = CallRoutes(parts, reception, self._live, self._counts, self._ending)
+        self._sockets = SocketRoutes(parts, options, reception, self._live, self._counts)
         self.asgi = Starlette(
             routes=[
                 Route("/health", self._health),
@@ -80,7 +82,7 @@ class RealtimeApp:
             exception_handlers=ANSWERS,
             lifespan=self._lifespan,
         )
-        self.asgi.state.recognizer = engines.recognizer
+        self.asgi.state.recognizer = parts.recognizer if isinstance(parts, Engines) else None
         self.asgi.router.redirect_slashes = False  # a client would send its key a second time
 
     async def end(self) -> None:

@@ -23,8 +23,12 @@ from couchvoice.local.http.reception import Reception, new_id
 from couchvoice.local.http.refusals import Refused
 from couchvoice.local.http.request_body import bounded_body
 from couchvoice.local.http.secret_routes import MAX_CONFIG
+from couchvoice.local.manners import Manners
 from couchvoice.local.peer import Call
 from couchvoice.local.protocol.bad_event import read_object
+from couchvoice.local.protocol.session_object import SessionObject
+from couchvoice.local.replay.call import ReplayCall
+from couchvoice.local.replay.player import Deck
 from couchvoice.transports.peer import SDP_ERRORS
 
 log = logging.getLogger("couchvoice.local.http.app")
@@ -37,9 +41,9 @@ _CALLS = "/v1/realtime/calls"
 
 class CallRoutes:
     def __init__(
-        self, engines: Engines, reception: Reception, live: LiveSessions, counts: Counts, ending: Ending
+        self, parts: Engines | Deck, reception: Reception, live: LiveSessions, counts: Counts, ending: Ending
     ) -> None:
-        self._engines = engines
+        self._parts = parts
         self._reception = reception
         self._live = live
         self._counts = counts
@@ -61,7 +65,7 @@ class CallRoutes:
             self._live.take(call_id, WEBRTC)
             try:
                 with self._reception.opening(new_id("sess"), admitted, request, brought) as session:
-                    call = Call(call_id, session, self._engines, self._reception.manners(admitted, beta=beta))
+                    call = self._new_call(call_id, session, self._reception.manners(admitted, beta=beta))
                     answer = await _answer(call, offer, channel_id)
             except BaseException:
                 self._live.leave(call_id)
@@ -70,6 +74,11 @@ class CallRoutes:
         self._live.begin(call_id, call)
         headers = {"Location": f"{place}/{call_id}"}
         return Response(answer, HTTPStatus.CREATED, media_type="application/sdp", headers=headers)
+
+    def _new_call(self, call_id: str, session: SessionObject, manners: Manners) -> Call | ReplayCall:
+        if isinstance(self._parts, Deck):
+            return ReplayCall(call_id, self._parts.next(), manners)
+        return Call(call_id, session, self._parts, manners)
 
     async def hang_up(self, request: Request) -> Response:
         self._reception.require_credential(request)
@@ -82,7 +91,7 @@ class CallRoutes:
         message = "This call did not come by telephone: accept, refer and reject are for SIP."
         raise Refused(HTTPStatus.BAD_REQUEST, "call_not_sip", message, "call_id")
 
-    async def _serve(self, call: Call) -> None:
+    async def _serve(self, call: Call | ReplayCall) -> None:
         # One item of a serving loop: a call that fails must not end the others.
         try:
             await call.run()
@@ -92,7 +101,7 @@ class CallRoutes:
             self._live.leave(call.call_id)
 
 
-async def _answer(call: Call, offer: bytes, channel_id: int | None) -> str:
+async def _answer(call: Call | ReplayCall, offer: bytes, channel_id: int | None) -> str:
     """Raises Refused and BadEvent; then the call is closed."""
     try:
         return await call.answer(offer.decode("utf-8", "replace"), channel_id=channel_id)

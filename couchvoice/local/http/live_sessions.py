@@ -17,6 +17,7 @@ from couchvoice.local.http.counts import Counts
 from couchvoice.local.http.ending import RETRY_AFTER, Ending
 from couchvoice.local.http.refusals import Refused
 from couchvoice.local.peer import Call
+from couchvoice.local.replay.call import ReplayCall
 
 log = logging.getLogger("couchvoice.local.http.app")
 
@@ -81,10 +82,10 @@ class LiveSessions:
     def leave(self, name: str) -> None:
         del self._places[name]
 
-    def call(self, call_id: str) -> Call:
+    def call(self, call_id: str) -> Call | ReplayCall:
         """Raises Refused."""
         place = self._places.get(call_id)
-        if place is None or not isinstance(place.session, Call):
+        if place is None or not isinstance(place.session, Call | ReplayCall):
             raise Refused(HTTPStatus.NOT_FOUND, "call_not_found", "There is no such call.", "call_id")
         return place.session
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from http import HTTPStatus
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -17,8 +18,9 @@ from couchvoice.local.engines import Engines
 from couchvoice.local.http.counts import Counts
 from couchvoice.local.http.live_sessions import SIDEBAND, WEBSOCKET, LiveSessions
 from couchvoice.local.http.reception import Reception, new_id
-from couchvoice.local.http.refusals import BETA_DISABLED, BETA_MESSAGE
+from couchvoice.local.http.refusals import BETA_DISABLED, BETA_MESSAGE, Refused
 from couchvoice.local.protocol import beta
+from couchvoice.local.replay.player import Deck
 from couchvoice.local.server_options import ServerOptions
 from couchvoice.local.sideband import Sideband
 from couchvoice.local.websocket import SocketSession
@@ -31,9 +33,9 @@ REFUSED_AS_BETA = 4000  # the close code; RFC 6455 §7.4.2 leaves these to appli
 
 class SocketRoutes:
     def __init__(
-        self, engines: Engines, options: ServerOptions, reception: Reception, live: LiveSessions, counts: Counts
+        self, parts: Engines | Deck, options: ServerOptions, reception: Reception, live: LiveSessions, counts: Counts
     ) -> None:
-        self._engines = engines
+        self._parts = parts
         self._allows_beta = options.beta
         self._reception = reception
         self._live = live
@@ -52,8 +54,12 @@ class SocketRoutes:
         await self._converse(socket, speaks_beta=True)
 
     async def _converse(self, socket: WebSocket, *, speaks_beta: bool) -> None:
-        name = new_id("sess")
+        name, parts = new_id("sess"), self._parts
         with self._counts.refusals():
+            if isinstance(parts, Deck):
+                raise Refused(
+                    HTTPStatus.NOT_IMPLEMENTED, "cassette_over_webrtc", "A cassette is played over WebRTC only."
+                )
             admitted = await self._reception.admit(socket)
             if speaks_beta and not self._allows_beta:
                 await self._refuse_beta(socket)
@@ -66,7 +72,7 @@ class SocketRoutes:
                 self._live.leave(name)
                 raise
         manners = self._reception.manners(admitted, beta=speaks_beta)
-        await self._serve(name, SocketSession(name, socket, session, self._engines, manners))
+        await self._serve(name, SocketSession(name, socket, session, parts, manners))
 
     async def _join(self, socket: WebSocket) -> None:
         """A sideband sees and does everything that its call does: a client secret is not enough."""

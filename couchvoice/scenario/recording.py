@@ -1,0 +1,55 @@
+"""Makes a cassette of a talk that was held.
+
+Law: nothing that is secret, or says whose talk it was, is on it; what was said is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from couchvoice.cassette import Cassette, Moment, Packet, Take
+from couchvoice.errors import ConfigError
+from couchvoice.scenario.scrub import Scrubber
+from couchvoice.scenario.sound_file import ogg_from_samples
+from couchvoice.scenario.talk_record import RawEvent, State, TalkRecord
+
+_OPENED = "warming"  # the state from the open channel on
+
+
+def cassette_of(record: TalkRecord, secrets: Mapping[str, str | None]) -> Cassette:
+    """``secrets`` as for Scrubber. Raises ConfigError for a talk in which nothing came from the provider."""
+    opened = [state.at for state in record.of(State) if state.state == _OPENED]
+    if not opened:
+        raise ConfigError(f'no cassette of "{record.name}": the talk never began ({record.error or record.outcome})')
+    scrubber = Scrubber(secrets)
+    takes = [_take(record, scrubber, begin, end) for begin, end in pairwise([*opened, math.inf])]
+    return Cassette(record.name, record.began, takes, ogg_from_samples(record.said))
+
+
+def _take(record: TalkRecord, scrubber: Scrubber, begin: float, end: float) -> Take:
+    moments = [
+        Moment(_rounded(event.at - begin), event.who, scrubber.scrub(_parsed(event.text)))
+        for event in record.of(RawEvent)
+        if begin <= event.at < end
+    ]
+    packets = [
+        Packet(_rounded(packet.at - begin), packet.timestamp, packet.payload)
+        for packet in record.packets
+        if begin <= packet.at < end
+    ]
+    return Take(moments, packets)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _rounded(seconds: float) -> float:
+    return round(seconds, 4)
