@@ -147,9 +147,9 @@ class _MediaClock(selectors.DefaultSelector):
     def __init__(self, speed: float) -> None:
         super().__init__()
         self.under_way = 0  # outside of the loop
-        self._now = time.monotonic()  # seconds; some code compares the loop's time with this clock
+        self._now = 0.0  # seconds
         self._speed = speed
-        self._began = (self._now, time.monotonic())
+        self._began = time.monotonic()  # real seconds
         self._real_times = 0  # that were begun and have not ended
         self._ahead = 0.0  # seconds before the real clock, in real time
         self._streams: set[int] = set()  # file descriptors of what somebody else may write to
@@ -209,8 +209,7 @@ class _MediaClock(selectors.DefaultSelector):
         """Real seconds until so much more may have passed."""
         if math.isinf(self._speed):
             return 0.0
-        began, really = self._began
-        return really + (self._now + timeout - began) / self._speed - time.monotonic()
+        return self._began + (self._now + timeout) / self._speed - time.monotonic()
 
     def _wait_outside(self, timeout: float | None) -> _Ready:
         before = time.monotonic()

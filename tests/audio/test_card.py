@@ -17,7 +17,7 @@ from couchvoice.audio.microphone import Microphone
 from couchvoice.audio.playout import PlayoutBuffer
 from couchvoice.audio.speaker import Speaker
 from couchvoice.errors import DeviceUnavailable
-from tests.audio.clock import run_skipping
+from couchvoice.scenario.media_clock import run as run_skipping
 from tests.audio.fake_cards import FakeCard, FakeCards
 from tests.audio.tones import pcm16, tone
 

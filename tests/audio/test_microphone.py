@@ -10,7 +10,7 @@ from couchvoice.audio.intake import STALL_TIMEOUT
 from couchvoice.audio.microphone import SILENT_AFTER, Microphone
 from couchvoice.audio.report import DeviceReport
 from couchvoice.errors import DeviceUnavailable
-from tests.audio.clock import run_skipping
+from couchvoice.scenario.media_clock import run as run_skipping
 from tests.audio.fake_cards import FakeCard
 from tests.audio.tones import pcm16, snr_db, tone
 

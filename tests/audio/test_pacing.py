@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from couchvoice.audio.pacing import CATCH_UP_LIMIT, Schedule, Ticker
-from tests.audio.clock import run_skipping
+from couchvoice.scenario.media_clock import run as run_skipping
 
 
 def test_deadlines_do_not_drift_when_one_always_wakes_late():

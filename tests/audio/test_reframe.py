@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
 from couchvoice.audio.reframe import EvenReader, Reframer
 from couchvoice.audio.source import SilentSource
-from tests.audio.clock import run_skipping
+from couchvoice.scenario.media_clock import run as run_skipping
 from tests.audio.tones import pcm16, snr_db, tone
 
 RATES = [8_000, 16_000, 22_050, 24_000, 44_100, 48_000, 96_000]

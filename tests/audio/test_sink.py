@@ -7,7 +7,7 @@ import pytest
 from couchvoice.audio.frames import SAMPLE_RATE, AudioFrame
 from couchvoice.audio.playout import PlayoutBuffer
 from couchvoice.audio.sink import NullSink
-from tests.audio.clock import run_skipping
+from couchvoice.scenario.media_clock import run as run_skipping
 from tests.audio.tones import pcm16, tone
 
 

@@ -10,7 +10,7 @@ from couchvoice.audio.playout import PlayoutBuffer
 from couchvoice.audio.report import DeviceReport
 from couchvoice.audio.speaker import Speaker
 from couchvoice.errors import DeviceNotFound
-from tests.audio.clock import run_skipping
+from couchvoice.scenario.media_clock import run as run_skipping
 from tests.audio.fake_cards import FakeCard
 from tests.audio.tones import pcm16, snr_db, tone
 

@@ -15,7 +15,7 @@ from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame
 from couchvoice.audio.playout import PlayoutBuffer
 from couchvoice.audio.wav import WavSink, WavSource, read_wav
 from couchvoice.errors import ConfigError
-from tests.audio.clock import run_skipping
+from couchvoice.scenario.media_clock import run as run_skipping
 from tests.audio.tones import FORMATS, pcm16, snr_db, tone, wav_bytes
 
 BAD = Path(__file__).parents[2] / "fixtures" / "bad"

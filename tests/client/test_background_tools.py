@@ -21,8 +21,8 @@ from couchvoice.core.state import SessionState
 from couchvoice.core.turn import FinishedTurn
 from couchvoice.embedded import embedded_ends
 from couchvoice.errors import BackendError, RateLimited, Unavailable
+from couchvoice.scenario.media_clock import run as run_skipping
 from couchvoice.settings import load_settings
-from tests.audio.clock import run_skipping
 from tests.client.stage import Stage, talking
 from tests.e2e import minimal_backend
 from tests.leftovers import nothing_left

@@ -14,7 +14,7 @@ from couchvoice.core.effects import CallTool
 from couchvoice.core.notices import Notice, Problem, TurnRecorded
 from couchvoice.core.turn import FinishedTurn, Outcome
 from couchvoice.errors import BackendError, RateLimited, Unavailable
-from tests.audio.clock import run_skipping
+from couchvoice.scenario.media_clock import run as run_skipping
 
 DOWN = Unavailable("/turn", 503, "down", "try later")
 REFUSED = BackendError("/turn", 409, "conflict", "another body")
