@@ -6,7 +6,7 @@ import time
 from collections import Counter
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from couchvoice.backend.crisis.numbers import invented
@@ -113,6 +113,7 @@ def test_what_is_no_invented_number_is_left_alone(text: str) -> None:
 
 
 @pytest.mark.row("H4")
+@settings(deadline=None)  # a busy machine may take long for one of them
 @given(st.text(max_size=300), st.sampled_from(sorted(WAYS)))
 @example("\u0001" * 50, "plain")
 @example("9" * 5000, "plain")
@@ -127,7 +128,7 @@ def test_whatever_is_said_is_read_and_a_number_in_it_is_seen(text: str, way: str
 
 @pytest.mark.row("H6")
 def test_a_long_answer_takes_no_long_time() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     for text in ("one two " * 5000, "9-" * 20_000, "hundred " * 10_000, "quatre vingt dix " * 3000):
         invented(text, looked_up=KNOWN)
-    assert time.perf_counter() - began < 5  # seconds, on a busy machine; it takes about one
+    assert time.thread_time() - began < 5  # seconds of this thread, whatever else the machine does
