@@ -8,17 +8,16 @@ gives the answer; the tools' outputs give what follows.
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
+from couchvoice.local.engines.placeholders import HEARD, PLACEHOLDER, fill, names_in, told_before
 from couchvoice.local.engines.required_call import completed, lacks_arguments, required_call, tool_named
 from couchvoice.local.engines.rulebook import ANY_TOOL, Rule, RuleBook, Sentence, ToolTalk, normalised, read_rules
 from couchvoice.local.protocol.reply import Call, Part, Question, Say, ToolResult
 
 _SHIPPED = Path(__file__).with_name("replies.yaml")
-_PLACEHOLDER = re.compile(r"\{([\w.]+)\}")
 
 
 class Rules:
@@ -53,7 +52,7 @@ class Rules:
         if question.must_call is not None:
             return self._with_a_call(question)
         if question.results:
-            return _said(*(self._report(result) for result in question.results))
+            return self._reports(question)
         if question.idle and not question.heard:
             return _said(self._silence)
         return self._answer(question)
@@ -71,33 +70,47 @@ class Rules:
         return (*(part for part in parts if isinstance(part, Say)), *calls)
 
     def _answer(self, question: Question) -> tuple[Part, ...]:
-        rule = self._rule(normalised(question.heard), question.instructions)
+        rule, values = self._rule(question)
         if rule is None:
             return _said(self._otherwise)
-        calls = [
-            _call(name, arguments, question)
-            for name, arguments in rule.calls.items()
-            if tool_named(question, name) is not None
-        ]
+        calls = _calls(rule.calls, values, question)
         missing = [self._talk(name).missing or "" for name in rule.calls if tool_named(question, name) is None]
         preamble = _told(rule, question.instructions) if calls or not rule.calls else ""
         return (*_said(preamble, *missing), *calls)
 
-    def _rule(self, heard: str, instructions: str) -> Rule | None:
-        """By the whole phrase; else the first rule of which a pattern, or a phrase among other words, is in it."""
-        rule = self._by_phrase.get(heard)
-        if rule is not None and _applies(rule, instructions):
-            return rule
-        return next((rule for rule in self._rules if _fits(rule, heard) and _applies(rule, instructions)), None)
+    def _rule(self, question: Question) -> tuple[Rule | None, Mapping[str, object]]:
+        """By the whole phrase; else the first rule of which a pattern, or a phrase among other words, is in it.
 
-    def _report(self, result: ToolResult) -> str:
+        With it: what its placeholders stand for.
+        """
+        heard = normalised(question.heard)
+        by_phrase = self._by_phrase.get(heard)
+        fitting = (rule for rule in self._rules if _fits(rule, heard))
+        for rule in (*((by_phrase,) if by_phrase is not None else ()), *fitting):
+            values = _values(rule, question)
+            if values is not None:
+                return rule, values
+        return None, {}
+
+    def _reports(self, question: Question) -> tuple[Part, ...]:
+        """What is said of each output, then what is to be called after them."""
+        texts: list[str] = []
+        calls: list[Part] = []
+        for result in question.results:
+            sentence, text = self._report(result)
+            texts.append(text)
+            if sentence is not None:
+                calls += _calls(sentence.calls, {**result.arguments, **result.output}, question)
+        return (*_said(*texts), *calls)
+
+    def _report(self, result: ToolResult) -> tuple[Sentence | None, str]:
         talk = self._talk(result.name)
         if not result.output.get("error"):
             for sentence in talk.then or ():
                 text = _filled(sentence, result)
                 if text is not None:
-                    return text
-        return talk.failed or ""
+                    return sentence, text
+        return None, talk.failed or ""
 
     def _talk(self, name: str) -> ToolTalk:
         own, other = self._tools.get(name, ToolTalk()), self._tools.get(ANY_TOOL, ToolTalk())
@@ -120,8 +133,22 @@ def _fits(rule: Rule, heard: str) -> bool:
     return any(f" {normalised(phrase)} " in f" {heard} " for phrase in rule.phrases)
 
 
-def _applies(rule: Rule, instructions: str) -> bool:
-    return rule.told is None or rule.told.search(instructions) is not None
+def _values(rule: Rule, question: Question) -> Mapping[str, object] | None:
+    """What the placeholders of the rule's calls stand for. None: the rule is not for this session, or this moment."""
+    told = rule.told.search(question.instructions) if rule.told is not None else None
+    if rule.told is not None and told is None:
+        return None
+    values: dict[str, object] = {HEARD: question.heard, **(told.groupdict() if told is not None else {})}
+    before = told_before(question.items, names_in(rule.calls) - values.keys(), rule.known)
+    return None if before is None else {**before, **values}
+
+
+def _calls(calls: Mapping[str, dict[str, Any]], values: Mapping[str, object], question: Question) -> list[Call]:
+    return [
+        _call(name, fill(arguments, values), question)
+        for name, arguments in calls.items()
+        if tool_named(question, name) is not None
+    ]
 
 
 def _told(rule: Rule, instructions: str) -> str:
@@ -129,7 +156,7 @@ def _told(rule: Rule, instructions: str) -> str:
     found = rule.told.search(instructions) if rule.told is not None else None
     if found is None:
         return rule.say
-    return _PLACEHOLDER.sub(lambda name: found.groupdict().get(name[1]) or name[0], rule.say)
+    return PLACEHOLDER.sub(lambda name: found.groupdict().get(name[1]) or name[0], rule.say)
 
 
 def _filled(sentence: Sentence, result: ToolResult) -> str | None:
@@ -137,10 +164,10 @@ def _filled(sentence: Sentence, result: ToolResult) -> str | None:
     fields = {**result.arguments, **result.output}
     if any(_field(fields, path) != value for path, value in sentence.when.items()):
         return None
-    values = {path: _field(fields, path) for path in _PLACEHOLDER.findall(sentence.say)}
+    values = {path: _field(fields, path) for path in PLACEHOLDER.findall(sentence.say)}
     if not all(isinstance(value, str | int | float) for value in values.values()):
         return None
-    return _PLACEHOLDER.sub(lambda found: str(values[found[1]]), sentence.say)
+    return PLACEHOLDER.sub(lambda found: str(values[found[1]]), sentence.say)
 
 
 def _field(value: object, path: str) -> object:

@@ -5,11 +5,12 @@
           - is memory on
         say: One moment.         what to say, before the calls if there are any
         call:                    tools by name, each with its arguments; several are called in parallel
-          show_memory_status: {}
+          show_memory_status: {}   an argument may hold {heard}, or a {field} of what a tool has told before
+        known: {field: value}    only while a tool has told this
         told: /"(?P<name>…)"/    only in a session whose instructions it fits; its groups fill {name} in what is said
     tools:                       what to make of the tools' outputs; "*" stands for the tools that are not named
       show_memory_status:
-        then: "{response_text}"  a sentence, or several as {when: {field: value}, say: …}: the first that fits
+        then: "{response_text}"  a sentence, or several as {when: {field: value}, say: …, call: …}: the first that fits
         failed: …                the output has an error, or no sentence fits
         missing: …               the session does not offer the tool
     otherwise: …                 when no rule fits
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,21 +42,26 @@ _APOSTROPHES = re.compile("['\N{RIGHT SINGLE QUOTATION MARK}]")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``phrases`` as written; ``patterns`` match normalised text. ``told``: what the instructions must hold."""
+    """``phrases`` as written; ``patterns`` match normalised text.
+
+    ``told``: what the instructions must hold; ``known``: what a tool must have told.
+    """
 
     phrases: tuple[str, ...]
     patterns: tuple[re.Pattern[str], ...]
     say: str
     calls: Mapping[str, dict[str, Any]]
     told: re.Pattern[str] | None = None
+    known: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """``when``: fields of the tool's output and the values that they must have."""
+    """``when``: fields of the tool's output and the values that they must have. ``calls``: what is called after it."""
 
     when: Mapping[str, object]
     say: str
+    calls: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +108,20 @@ class _Reader:
     def book(self, node: yaml.Node) -> RuleBook:
         fields = self._file.fields(node, "the file", known=("rules", "tools", "otherwise", "silence"))
         items = self._list("rules", fields.get("rules") or self._file.fail(node, "no rules"))
-        tools = self._file.pairs(fields["tools"]) if "tools" in fields else ()
+        tools = dict(self._file.pairs(fields["tools"])) if "tools" in fields else {}
+        talks = {name: self._tool(node) for name, node in tools.items()}
+        for name, talk in talks.items():
+            if name in _called_after(talk, talks):
+                self._file.fail(tools[name], f"{name} is called after itself: that would never end")
         return RuleBook(
             rules=tuple(self._rule(item) for item in items),
-            tools={name: self._tool(node) for name, node in tools},
+            tools=talks,
             otherwise=self._text_of(fields, "otherwise"),
             silence=self._text_of(fields, "silence"),
         )
 
     def _rule(self, node: yaml.Node) -> Rule:
-        fields = self._file.fields(node, "a rule", known=("heard", "say", "call", "told"))
+        fields = self._file.fields(node, "a rule", known=("heard", "say", "call", "known", "told"))
         if "heard" not in fields or not fields.keys() & {"say", "call"}:
             self._file.fail(node, "a rule needs heard, and say or call")
         phrases: list[str] = []
@@ -122,11 +132,15 @@ class _Reader:
                 patterns.append(self._pattern(item, regex[1]))
             else:
                 phrases.append(self._phrase(item, text))
-        calls = (
-            {name: self._object(value) for name, value in self._file.pairs(fields["call"])} if "call" in fields else {}
-        )
         told = self._told(fields["told"]) if "told" in fields else None
-        return Rule(tuple(phrases), tuple(patterns), self._text_of(fields, "say") or "", calls, told)
+        known = self._object(fields["known"]) if "known" in fields else {}
+        say = self._text_of(fields, "say") or ""
+        return Rule(tuple(phrases), tuple(patterns), say, self._calls(fields), told, known)
+
+    def _calls(self, fields: Mapping[str, yaml.Node]) -> dict[str, dict[str, Any]]:
+        if "call" not in fields:
+            return {}
+        return {name: self._object(value) for name, value in self._file.pairs(fields["call"])}
 
     def _told(self, node: yaml.Node) -> re.Pattern[str]:
         regex = _REGEX.fullmatch(self._file.text(node))
@@ -151,10 +165,11 @@ class _Reader:
                 return ToolTalk((Sentence({}, self._file.text(single)),), failed, missing)
 
     def _sentence(self, node: yaml.Node) -> Sentence:
-        fields = self._file.fields(node, "a sentence", known=("when", "say"))
+        fields = self._file.fields(node, "a sentence", known=("when", "say", "call"))
         if "say" not in fields:
             self._file.fail(node, "a sentence needs say")
-        return Sentence(self._object(fields["when"]) if "when" in fields else {}, self._file.text(fields["say"]))
+        when = self._object(fields["when"]) if "when" in fields else {}
+        return Sentence(when, self._file.text(fields["say"]), self._calls(fields))
 
     def _phrase(self, node: yaml.Node, text: str) -> str:
         key = normalised(text)
@@ -176,6 +191,17 @@ class _Reader:
 
     def _text_of(self, fields: Mapping[str, yaml.Node], name: str) -> str | None:
         return self._file.text(fields[name]) if name in fields else None
+
+
+def _called_after(talk: ToolTalk, talks: Mapping[str, ToolTalk]) -> set[str]:
+    """The tools that a tool leads to, at once or through others."""
+    found: set[str] = set()
+    ahead = [talk]
+    while ahead:
+        new = {name for sentence in ahead.pop().then or () for name in sentence.calls} - found
+        found |= new
+        ahead += [talks[name] for name in new if name in talks]
+    return found
 
 
 def _line(node: yaml.Node) -> int:

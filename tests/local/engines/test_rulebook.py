@@ -21,7 +21,7 @@ BROKEN = {
     "no list of rules": ("tools: {}\n", "line 1: no rules"),
     "not YAML": ("rules:\n- heard: [a\n", "line 3: "),
     "a control character": ("rules: \x01\n", "not allowed"),
-    "an unknown key": (RULE + "  sya: Yes.\n", "line 3: unknown key 'sya': a rule has heard, say, call, told"),
+    "an unknown key": (RULE + "  sya: Yes.\n", "line 3: unknown key 'sya': a rule has heard, say, call, known, told"),
     "an unknown key of the file": (RULE + "  say: Yes.\nrule: x\n", "line 4: unknown key 'rule'"),
     "a rule without an answer": (RULE, "line 2: a rule needs heard, and say or call"),
     "a rule without what is heard": ("rules:\n- say: Yes.\n", "line 2: a rule needs heard"),
@@ -36,13 +36,25 @@ BROKEN = {
         RULE + "  say: A.\ntools:\n  x:\n    then: [{when: {a: 1}}]\n",
         "line 6: a sentence needs say",
     ),
+    "a tool that is called after itself": (
+        RULE
+        + "  say: A.\ntools:\n  x:\n    then: [{say: A, call: {y: {}}}]\n  y:\n    then: [{say: B, call: {x: {}}}]\n",
+        "line 6: x is called after itself",
+    ),
+    "known is no mapping": (RULE + "  say: A.\n  known: words\n", "line 4: expected keys and values"),
     "told is no regex": (RULE + "  say: A.\n  told: words\n", "line 4: told: expected a /regular expression/"),
     "told is a bad regex": (RULE + "  say: A.\n  told: /(/\n", "line 4: not a regular expression"),
     "a loop": (RULE + "  call: {x: &a {b: *a}}\n", "nested too deeply"),
 }
 
 # What a schema cannot say, but the reader does.
-BEYOND_THE_SCHEMA = {"a phrase without words", "a phrase twice", "a bad regex", "told is a bad regex"}
+BEYOND_THE_SCHEMA = {
+    "a phrase without words",
+    "a phrase twice",
+    "a bad regex",
+    "told is a bad regex",
+    "a tool that is called after itself",
+}
 SHIPPED = Path(str(files("couchvoice.local.engines"))) / "replies.yaml"
 NO_YAML = {"not YAML", "a control character", "a key twice", "a loop"}
 
