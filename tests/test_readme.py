@@ -8,6 +8,7 @@ import sys
 import wave
 from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer.core
@@ -20,7 +21,10 @@ from couchvoice.core.state import SessionState
 from couchvoice.errors import ConnectTimeout, SdpExchangeError, Unavailable
 from couchvoice.local.faults.faults import Faults
 from couchvoice.scenario.named_weather import NAMED_WEATHER
-from couchvoice.settings import _ALIASES, _ENVIRONMENT
+from couchvoice.scenario.runner import run_scenario
+from couchvoice.scenario.script import Command, Expect, HistoryCheck, Limits, Script, Step, TextCheck, TurnCheck
+from couchvoice.scenario.script_file import read_scenarios
+from couchvoice.settings import _ALIASES, _ENVIRONMENT, load_settings
 from couchvoice.transports.webrtc import CONNECT_TIMEOUT
 from tests.local.serving import listening
 
@@ -70,6 +74,31 @@ def test_the_table_of_talk_names_each_option_and_no_other():
     assert options_in_table_of("talk") == options_of(talk)
 
 
+def test_the_table_of_run_names_each_option_and_no_other():
+    assert options_in_table_of("run") == options_of(typer.main.get_command(app).commands["run"])
+
+
+def test_the_guide_to_scripts_names_each_step_each_expectation_and_each_field():
+    guide = README.partition("### Scripted conversations")[2].partition("| Option of `run`")[0]
+    steps = {
+        word
+        for row in guide.partition("| Step |")[2].partition("\n\n")[0].splitlines()
+        for word in re.findall(r"`(\w+)`", row.partition(" | ")[0])
+    }
+    assert steps == {*Step.__struct_fields__, *get_args(Command)}
+    named = set(re.findall(r"`(\w+)`", guide.partition("`expect` knows")[2])) | {"name", "description", "steps"}
+    parts = (Expect, TextCheck, TurnCheck, HistoryCheck, Limits, Script)
+    assert {field for part in parts for field in part.__struct_fields__} - named == {"judge", "weather", "faults"}
+
+
+@pytest.mark.row("L7")
+def test_the_scenario_that_the_readme_shows_passes(tmp_path):
+    (shown,) = (block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "steps:" in block)
+    (tmp_path / "shown.yaml").write_text(shown)
+    (scenario,) = read_scenarios(tmp_path / "shown.yaml")
+    assert run_scenario(scenario, load_settings()).outcome.error is None
+
+
 @pytest.mark.parametrize("end", ["realtime", "backend"])
 def test_the_table_of_a_server_names_each_option_and_no_other(end):
     serve = typer.main.get_command(app).commands["serve"].commands[end]
@@ -82,7 +111,8 @@ def options_in_table_of(command: str) -> set[str]:
 
 
 def options_of(command: typer.core.TyperCommand) -> set[str]:
-    return {option for parameter in command.params for option in parameter.opts} - {"--help"}
+    named = (option for parameter in command.params for option in parameter.opts)
+    return {option for option in named if option.startswith("--")} - {"--help"}
 
 
 def test_the_table_of_faults_names_each_fault_and_no_other():

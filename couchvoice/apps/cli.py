@@ -16,6 +16,7 @@ import typer
 import couchvoice
 from couchvoice.apps.command import fail, settings_from
 from couchvoice.apps.config_commands import config_app
+from couchvoice.apps.run_scenarios import run
 from couchvoice.apps.serve_commands import serve_app
 from couchvoice.apps.threads_commands import end, threads_app
 from couchvoice.audio.echo_policy import EchoPolicy
@@ -156,6 +157,9 @@ def talk(
     except ConfigError as exc:
         fail(exc)
     raise typer.Exit(status)
+
+
+app.command()(run)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from couchvoice.scenario.expectations import Check, Judgement, checked, judgements, limits_checked
 from couchvoice.scenario.observed import Window
-from couchvoice.scenario.outcome import CheckOutcome
+from couchvoice.scenario.outcome import CheckOutcome, writable
 from couchvoice.scenario.scenario import Scenario
 from couchvoice.scenario.script import Expect, Limits
 from couchvoice.scenario.stage import Stage
@@ -88,9 +88,9 @@ class Examiner:
         """Keep them; the first that failed, if one did."""
         first: Check | None = None
         for check in checks:
-            line = self._line(f"{path}.{check.path}")
-            self.checks.append(CheckOutcome(check.path, check.passed, check.expected, check.got, line))
-            self._stage.tap.check(check.path, passed=check.passed, expected=check.expected, got=check.got, line=line)
+            line, expected, got = self._line(f"{path}.{check.path}"), writable(check.expected), writable(check.got)
+            self.checks.append(CheckOutcome(check.path, check.passed, expected, got, line))
+            self._stage.tap.check(check.path, passed=check.passed, expected=expected, got=got, line=line)
             if not check.passed:
                 first = first or check
         return first

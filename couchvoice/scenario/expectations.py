@@ -6,7 +6,6 @@ judge's part is left to the judge.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import msgspec
 
 from couchvoice.scenario.observed import ToolUse, Window
+from couchvoice.scenario.percentiles import percentile
 from couchvoice.scenario.script import Expect, HistoryCheck, Limits, TextCheck, ToolCheck, TurnCheck
 
 NOTHING = "nothing"
@@ -63,17 +63,12 @@ def judgements(expect: Expect, seen: Window) -> list[Judgement]:
 def limits_checked(limits: Limits, figures: Mapping[str, list[float]]) -> Iterator[Check]:
     """The p95 of each figure against its limit; what was not measured is left out."""
     for name, limit in _given(limits):
-        values = sorted(figures.get(name, ()))
+        values = figures.get(name, ())
         if not values:
             continue
-        p95 = percentile(values, 95)
+        p95 = percentile(values, 0.95)
         several = f" (p95 of {len(values)})" if len(values) > 1 else ""
         yield Check(name, p95 <= limit, f"at most {limit:g} ms", f"{p95:g} ms{several}")
-
-
-def percentile(ordered: list[float], percent: int) -> float:
-    """The smallest value that so many percent do not exceed (nearest rank)."""
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def _checks(expect: Expect, seen: Window) -> Iterator[Check]:

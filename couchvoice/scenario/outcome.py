@@ -39,6 +39,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     real_seconds: float = 0.0
     cpu_seconds: float = 0.0
     attempts: int = 1
+    earlier_errors: list[str] = []  # of the attempts that failed before
     talk: str | None = None
 
     @property
@@ -48,3 +49,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     @property
     def failed_checks(self) -> list[CheckOutcome]:
         return [check for check in self.checks if not check.passed]
+
+
+def writable(text: str) -> str:
+    """Half a surrogate pair, as a network may send it, can be in no file: it is shown."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -15,7 +15,7 @@ from typing import Literal
 from couchvoice.errors import CouchvoiceError
 from couchvoice.scenario.examiner import Examiner, StepFailed, line_of
 from couchvoice.scenario.media_clock import REAL_TIME, chosen_speed, run
-from couchvoice.scenario.outcome import Outcome
+from couchvoice.scenario.outcome import Outcome, writable
 from couchvoice.scenario.scenario import Scenario
 from couchvoice.scenario.script import Limits
 from couchvoice.scenario.speech import prepared_speech
@@ -84,11 +84,11 @@ async def _hold(scenario: Scenario, settings: Settings, tap: TalkTap, outcome: O
         at = line_of(scenario, steps.at) if steps else scenario.file.name
         _failed(outcome, f"{at}: the scenario did not end within {scenario.script.deadline:g} s (deadline)")
     except CouchvoiceError as exc:
-        outcome.outcome, outcome.error = "broken", str(exc)
+        outcome.outcome, outcome.error = "broken", writable(str(exc))
 
 
 def _failed(outcome: Outcome, error: str) -> None:
-    outcome.outcome, outcome.error = "failed", error
+    outcome.outcome, outcome.error = "failed", writable(error)
 
 
 def _default_slo(settings: Settings) -> Limits:

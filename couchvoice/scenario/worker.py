@@ -1,0 +1,54 @@
+"""A process that holds scenarios: a Job on each line of stdin, an Outcome on each line of stdout, until stdin ends.
+
+    python -m couchvoice.scenario.worker
+
+Law: stdout carries nothing else, whatever a library prints.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+
+from couchvoice.errors import ConfigError, CouchvoiceError
+from couchvoice.scenario.job import Job
+from couchvoice.scenario.outcome import Outcome
+from couchvoice.scenario.runner import run_scenario
+from couchvoice.scenario.script_file import read_scenarios
+from couchvoice.settings import load_settings
+
+
+def main() -> None:
+    # Ctrl-C is for who started this: it ends the workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    for library in ("aioice", "aiortc"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+    for line in sys.stdin.buffer:
+        answers.write(msgspec.json.encode(done(msgspec.json.decode(line, type=Job))) + b"\n")
+        answers.flush()
+
+
+def done(job: Job) -> Outcome:
+    """Never raises for what is wrong with a scenario."""
+    try:
+        scenario = next((one for one in read_scenarios(Path(job.file)) if one.name == job.name), None)
+        if scenario is None:
+            raise ConfigError(f"{job.file} was changed: it has no scenario {job.name!r} any more")
+        held = run_scenario(scenario, load_settings(job.settings), speed=job.speed)
+        if job.talk is not None and held.record is not None:
+            held.record.save(Path(job.talk))
+            held.outcome.talk = job.talk
+    except CouchvoiceError as exc:
+        return Outcome(name=job.name, file=job.file, outcome="broken", error=str(exc))
+    return held.outcome
+
+
+if __name__ == "__main__":
+    main()

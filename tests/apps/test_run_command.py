@@ -1,0 +1,160 @@
+"""``couchvoice run``, as a program."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+pytestmark = pytest.mark.timeout(90)
+
+
+async def start(*arguments: object, cwd: Path) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *[sys.executable, "-m", "couchvoice", "run", *map(str, arguments)],
+        cwd=cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+async def run(*arguments: object, cwd: Path) -> tuple[int | None, str]:
+    process = await start(*arguments, cwd=cwd)
+    printed, _ = await process.communicate()
+    return process.returncode, printed.decode()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two that pass, one that fails."""
+    (tmp_path / "talks").mkdir()
+    for name, steps in {
+        "good": "[connect, {expect: {problems: []}}]",
+        "typed": "[{type: Good morning.}, {expect: {assistant: {contains: hear you}}}]",
+        "wrong": '[{type: "Good morning."}, {expect: {assistant: "\\e[31mNo"}}]',
+    }.items():
+        (tmp_path / "talks" / f"{name}.yaml").write_text(f"steps: {steps}")
+    return tmp_path
+
+
+@pytest.mark.row("L7", "N4", "P7")
+async def test_a_run_tells_what_came_of_each_scenario_and_writes_it_down(folder: Path) -> None:
+    status, printed = await run(
+        *["talks", "--junit", "junit.xml", "--json", "all.json", "--report", "page.html", "--workers", 2], cwd=folder
+    )
+    assert status == 1
+    lines = printed.splitlines()
+    assert sum(line.startswith("passed ") for line in lines) == 2
+    (failed,) = (number for number, line in enumerate(lines) if line.startswith("FAILED wrong ("))
+    assert 'wrong.yaml:1:55: assistant: expected "[31mNo", got "Yes, I can hear you well.' in lines[failed + 1]
+    assert lines[-2].startswith("2 passed, 1 failed: ")
+    assert "ms, p50/p95, on the media clock: connect " in lines[-1]
+    cases = ElementTree.parse(folder / "junit.xml").getroot().iter("testcase")
+    assert [case.get("name") for case in cases] == ["good", "typed", "wrong"]
+    results = json.loads((folder / "all.json").read_text())
+    assert (results["passed"], results["failed"]) == (2, 1)
+    assert results["figures"]["connect_ms"]["count"] == 3
+    assert "wrong.yaml" in (folder / "page.html").read_text()
+    assert "\x1b" not in printed
+
+
+@pytest.mark.row("L7")
+@pytest.mark.parametrize(
+    "example", sorted((ROOT / "examples" / "scenarios").glob("*.yaml")), ids=lambda path: path.stem
+)
+async def test_the_examples_pass(example: Path) -> None:
+    status, printed = await run(example, "--workers", 1, cwd=ROOT)
+    assert status == 0, printed
+
+
+async def test_a_shard_is_a_part_and_an_empty_one_is_no_failure(folder: Path) -> None:
+    held = 0
+    for index in (1, 2):
+        status, printed = await run("talks/good.yaml", "--shard", f"{index}/2", cwd=folder)
+        assert status == 0
+        held += printed.count("passed good")
+    assert held == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "error: which scenarios? name files or folders, or --shipped"),
+        (["gone"], "error: there is no file or folder gone"),
+        (["talks", "--shard", "3/2"], 'error: --shard "3/2": write I/N'),
+        (["talks", "--workers", "0"], "error: --workers 0: write a number from 1"),
+        (["talks", "--retry", "99"], "error: --retry 99: write a number from 0"),
+        (["talks", "--speed", "0.5"], "--speed 0.5"),
+        (["talks", "--speed", "4", "--provider", "openai"], "the provider openai lives in real time"),
+        (["talks", "--provider", "nobody"], 'error: unknown provider "nobody"'),
+        (["talks", "--junit", "no/such/folder.xml"], "error: cannot write no/such/folder.xml: no such file"),
+        (["bad.yaml"], "error: bad.yaml:1:15: unknown key 'sya': do you mean 'say'?"),
+    ],
+)
+async def test_what_cannot_be_is_refused_before_anything_is_held(
+    folder: Path, arguments: list[str], sentence: str
+) -> None:
+    (folder / "bad.yaml").write_text("steps: [{sya: x}]")
+    status, printed = await run(*arguments, cwd=folder)
+    assert status == 2
+    assert sentence in printed
+    assert "Traceback" not in printed
+
+
+async def test_a_wrong_setting_of_a_scenario_is_a_wrong_script(folder: Path) -> None:
+    (folder / "bad.yaml").write_text("steps: [connect]\nsession: {silnce: 1}")
+    status, printed = await run("bad.yaml", cwd=folder)
+    assert status == 2
+    assert "BROKEN bad" in printed
+    assert "bad.yaml:2:10: unknown setting 'silnce'" in printed
+
+
+async def test_a_backend_that_is_not_there_fails_the_scenario(folder: Path) -> None:
+    status, printed = await run("talks/good.yaml", "--backend", "http://127.0.0.1:9", cwd=folder)
+    assert status == 1
+    assert "the backend gave no usable answer" in printed
+
+
+@pytest.mark.row("L7")
+async def test_ctrl_c_ends_a_run_and_what_was_held_is_reported(folder: Path) -> None:
+    (folder / "talks" / "zz_long.yaml").write_text("deadline: 100000\nsteps: [connect, {wait: 90000000}]")
+    process = await start("talks", "--workers", 1, "--json", "all.json", "--speed", 1, cwd=folder)
+    assert process.stdout is not None
+    held = 0
+    while held < 3:
+        held += (await process.stdout.readline()).decode().startswith(("passed ", "FAILED "))
+    process.send_signal(signal.SIGINT)
+    rest = (await process.stdout.read()).decode()
+    assert await process.wait() == 130
+    assert "2 passed, 1 failed, 1 not held" in rest
+    assert len(json.loads((folder / "all.json").read_text())["scenarios"]) == 3
+    assert "Traceback" not in rest
+
+
+async def test_a_watched_scenario_is_held_again_when_it_has_changed(folder: Path) -> None:
+    shutil.rmtree(folder / "talks")
+    (folder / "one.yaml").write_text("steps: [connect]")
+    process = await start("one.yaml", "--watch", cwd=folder)
+    assert process.stdout is not None
+
+    async def until(beginning: str) -> None:
+        while not (line := (await process.stdout.readline()).decode()).startswith(beginning):  # type: ignore[union-attr]
+            assert line, f"it ended before {beginning}"
+
+    await until("waiting for a change")
+    (folder / "one.yaml").write_text("steps: [connect, {sya: x}]")
+    await until("error: one.yaml:1:")
+    (folder / "one.yaml").write_text("steps: [connect, {expect: {turns: 1}}]")
+    await until("FAILED one")
+    await until("waiting for a change")
+    process.send_signal(signal.SIGINT)
+    assert await process.wait() == 130
