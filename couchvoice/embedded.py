@@ -167,6 +167,7 @@ def _new_backend_app(
     from couchvoice.backend.companion import configured_crisis_desk, configured_lookup
     from couchvoice.backend.finalizer import Finalizer
     from couchvoice.backend.providers.catalog import open_providers
+    from couchvoice.backend.pseudonyms import Pseudonyms
     from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry, installed_tools
 
     if realtime_url is not None:
@@ -186,6 +187,7 @@ def _new_backend_app(
         enabled=settings.realtime_enabled,
         crisis=configured_crisis_desk(settings.companion),
         grounded=configured_lookup(settings.companion),
+        pseudonyms=Pseudonyms(settings.state_dir),
     )
 
 

@@ -25,6 +25,7 @@ from couchvoice.backend.memory_context import MemorySource
 from couchvoice.backend.openapi import install_openapi, operation_id
 from couchvoice.backend.opener import SessionOpener
 from couchvoice.backend.providers import Provider
+from couchvoice.backend.pseudonyms import Pseudonyms
 from couchvoice.backend.recollection import Recollections
 from couchvoice.backend.refusals import error_response, install_error_bodies
 from couchvoice.backend.routes import VoiceEndpoints
@@ -55,20 +56,23 @@ def create_app(
     crisis: CrisisDesk | None = None,
     grounded: GroundedLookup | None = None,
     enabled: bool = True,
+    pseudonyms: Pseudonyms | None = None,
 ) -> FastAPI:
     """Without ``guards`` whoever calls is believed. Raises ConfigError when ``session`` cannot be asked.
 
     ``endpoints``: the providers that a caller of the gateway may choose, by name; None: ``provider`` alone.
     ``crisis``: where lines are looked up; ``grounded``: what is asked before the shipped corpus is. ``memory`` None:
-    what ``store`` remembers. ``enabled`` False: no session is opened.
+    what ``store`` remembers. ``enabled`` False: no session is opened. Without ``pseudonyms`` those in the log change
+    with each start.
     """
     finalizer = finalizer or Finalizer(store)
     session = session or SessionSettings()
     guards = guards or Guards()
     crisis, grounded = crisis or CrisisDesk(), grounded or GroundedLookup()
     endpoints = {provider.name: provider} if endpoints is None else endpoints
-    sessions, recollections = LiveSessions(), Recollections(store, memory or RememberedMemory(store))
-    scope, figures = SessionScope(sessions, store), Figures(sessions)
+    pseudonyms = pseudonyms or Pseudonyms()
+    sessions, recollections = LiveSessions(pseudonyms), Recollections(store, memory or RememberedMemory(store))
+    scope, figures = SessionScope(sessions, store), Figures(sessions, pseudonyms)
     opener = SessionOpener(
         provider=provider,
         settings=session,

@@ -20,9 +20,10 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import CollectorRegistry
 
 from couchvoice.backend.activity import Traffic
+from couchvoice.backend.pseudonyms import Pseudonyms
 from couchvoice.backend.refusals import Refused
-from couchvoice.backend.session_id import owner_hash
 from couchvoice.backend.sessions import LiveSessions
+from couchvoice.contract import MemoryMode
 from couchvoice.errors import CouchvoiceError
 
 CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"
@@ -30,16 +31,22 @@ OK = "ok"
 FAILED = "failed"
 UNKNOWN_TOOL = "unknown_tool"
 
-_OWNER_DIGITS = 12  # of the hash: enough to tell owners apart
 # One JSON object for each line; whoever shows the log shows these as they are.
 _events = logging.getLogger("couchvoice.backend.events")
 
 
 class Figures:
-    """Since the process started. ``clock`` gives seconds."""
+    """Of this process, since it started: whoever runs several adds them up. ``clock`` gives seconds."""
 
-    def __init__(self, sessions: LiveSessions, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        sessions: LiveSessions,
+        pseudonyms: Pseudonyms | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._sessions = sessions
+        self._pseudonyms = pseudonyms or Pseudonyms()
         self._clock = clock
         self._started = clock()
         self.opened: Counter[str] = Counter()  # by provider
@@ -50,9 +57,9 @@ class Figures:
         self.reconnects = 0
 
     @contextmanager
-    def opening(self, provider: str, owner: str) -> Iterator[None]:
+    def opening(self, provider: str, owner: str, mode: MemoryMode) -> Iterator[None]:
         """Around whatever opens a session."""
-        with self._timed("session", provider=provider, owner=owner_hash(owner)[:_OWNER_DIGITS]) as outcome:
+        with self._timed("session", provider=provider, owner=self._pseudonyms.of(owner, mode)) as outcome:
             try:
                 yield
             except Exception as exc:

@@ -133,7 +133,7 @@ class Gateway:
                 modalities=request.modalities,
             )
             who = caller.subject or caller.address
-            with self._figures.opening(provider.name, who), refusing_failures(), _refusing_without_key():
+            with self._figures.opening(provider.name, who, "incognito"), refusing_failures(), _refusing_without_key():
                 await self._limits.spend_session(caller, who)
                 secret = await provider.mint(config, safety_identifier=_identifier(caller))
             place = provider.place
@@ -159,7 +159,7 @@ class Gateway:
             provider = self._provider
             config = bare_config(self._settings, model=request.model or provider.place.model)
             who = caller.subject or caller.address
-            with self._figures.opening(provider.name, who), _refusing_as_a_proxy():
+            with self._figures.opening(provider.name, who, "incognito"), _refusing_as_a_proxy():
                 await self._limits.spend_session(caller, who)
                 answer = await provider.answer(request.sdp, config, safety_identifier=_identifier(caller))
             return OfferReply(sdp=answer)

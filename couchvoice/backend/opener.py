@@ -68,7 +68,7 @@ class SessionOpener:
     async def open(self, request: SessionRequest, *, caller: Caller, mode: Mode) -> Opened:
         """For the caller, whatever the request claims. Raises Refused, and ProviderFailed."""
         briefing = self._briefing(request, caller.user(request.user_id))
-        with self._figures.opening(self._provider.name, briefing.owner):
+        with self._figures.opening(self._provider.name, briefing.owner, briefing.memory_mode):
             return await self._open(request, briefing, caller=caller, mode=mode)
 
     async def _open(self, request: SessionRequest, briefing: Briefing, *, caller: Caller, mode: Mode) -> Opened:

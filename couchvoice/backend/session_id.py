@@ -1,6 +1,7 @@
-"""The id of a session: ``rtc_<owner hash>_<token>``.
+"""The id of a session: ``rtc_<owner hash>_<token>``; and what stands for an owner outside of the backend.
 
-Law: it names nobody, and nobody guesses it: the owner is a hash, and the token has 128 random bits. It opens nothing.
+Law: an id names nobody, and nobody guesses it: the owner is a keyed hash (see pseudonyms.py), and the token has 128
+random bits. It opens nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ import re
 import secrets
 
 _TOKEN_BYTES = 16
-_OWNER_DIGITS = 12  # hex digits of the owner's hash: enough to tell owners apart in a list, not to name them
 
 _FORM = re.compile(r"rtc_[0-9a-f]{12}_[0-9a-f]{32}")
 
 
-def new_session_id(owner: str) -> str:
-    return f"rtc_{owner_hash(owner)[:_OWNER_DIGITS]}_{secrets.token_hex(_TOKEN_BYTES)}"
+def new_session_id(pseudonym: str) -> str:
+    return f"rtc_{pseudonym}_{secrets.token_hex(_TOKEN_BYTES)}"
 
 
 def is_session_id(text: str) -> bool:
@@ -25,5 +25,5 @@ def is_session_id(text: str) -> bool:
 
 
 def owner_hash(owner: str) -> str:
-    """What stands for an owner outside the backend: SHA-256, hex."""
+    """What the provider and the book of rates know of an owner: SHA-256, hex. Not for logs: there is no key in it."""
     return hashlib.sha256(owner.encode()).hexdigest()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from couchvoice.backend.activity import Activity, LiveState
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.pseudonyms import Pseudonyms
 from couchvoice.backend.session_id import new_session_id
 from couchvoice.contract import MemoryMode
 from couchvoice.private import Private
@@ -31,13 +32,14 @@ class LiveSession:
 
 
 class LiveSessions:
-    def __init__(self, *, limit: int = MAX_SESSIONS) -> None:
+    def __init__(self, pseudonyms: Pseudonyms | None = None, *, limit: int = MAX_SESSIONS) -> None:
         self._limit = limit
+        self._pseudonyms = pseudonyms or Pseudonyms()
         self._by_token: OrderedDict[Private, LiveSession] = OrderedDict()
 
     def open(self, briefing: Briefing) -> LiveSession:
         session = LiveSession(
-            session_id=new_session_id(briefing.owner),
+            session_id=new_session_id(self._pseudonyms.of(briefing.owner, briefing.memory_mode)),
             token=Private(secrets.token_urlsafe(_TOKEN_BYTES)),
             briefing=briefing,
         )

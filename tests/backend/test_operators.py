@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.responses import JSONResponse
 
 from couchvoice.backend.guards import Guards
-from couchvoice.backend.session_id import owner_hash
 from couchvoice.private import Private
 from tests.backend.ends import API_KEY, BackendEnd, Names, error_code, running_backend
 
@@ -56,8 +56,9 @@ async def test_each_session_that_is_opened_or_not_is_counted_and_told_in_one_lin
     good, bad = events(caplog, "session")
     for event in (good, bad):
         assert event["provider"] == "local"
-        assert event["owner"] == owner_hash("ada")[:12]
+        assert re.fullmatch("[0-9a-f]{12}", event["owner"])
         assert event["ms"] >= 0
+    assert good["owner"] == bad["owner"]
     assert (good["code"], bad["code"]) == ("ok", "upstream_auth_failed")
 
 
@@ -83,9 +84,18 @@ async def test_the_figures_tell_what_goes_on(watched: BackendEnd) -> None:
     assert found["realtime_bytes_total", "out"] > 1000
 
 
+@pytest.mark.row("N6")
+async def test_a_tool_call_is_one_line(watched: BackendEnd, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "couchvoice")
+    await watched.tool("wait_for_user")
+    (line,) = [record.getMessage() for record in caplog.records if "wait_for_user" in record.getMessage()]
+    assert json.loads(line)["code"] == "ok"
+
+
 @pytest.mark.row("C15")
 async def test_operators_see_the_live_sessions_without_their_content_and_end_one(watched: BackendEnd) -> None:
-    kept, gone = [(await watched.session(t, user_id="ada", memory_mode="persistent")).json() for t in ("one", "two")]
+    owned = {"user_id": "ada.lovelace", "memory_mode": "persistent"}
+    kept, gone = [(await watched.session(thread, **owned)).json() for thread in ("one", "two")]
     tokens = {"token": gone["session_token"]}
     await watched.turn("two", user_text=SPOKEN, memory_mode="persistent", **tokens)
     await watched.tool("wait_for_user", "two", memory_mode="persistent", **tokens)
@@ -97,7 +107,7 @@ async def test_operators_see_the_live_sessions_without_their_content_and_end_one
     assert second["bytes_in"] > len(SPOKEN)
     assert second["bytes_out"] > 0
     assert 0 <= second["idle_s"] <= second["age_s"]
-    for secret in (SPOKEN, "zebra", "ada", '"two"', gone["session_token"], gone["client_secret"]):
+    for secret in (SPOKEN, "zebra", "ada.lovelace", '"two"', gone["session_token"], gone["client_secret"]):
         assert secret not in listed.text
 
     ended = await watched.http.delete(f"{SESSIONS}/{gone['session_id']}", headers=OPERATOR)

@@ -91,7 +91,9 @@ async def _run(tool: Tool[..., Any], keywords: dict[str, Any]) -> dict[str, Any]
         raise
     finally:
         # Names and figures only: what was asked and found is nobody's but the user's.
-        _log.info("- tool %s %s in %.0f ms", tool.name, outcome, (clock() - begun) * 1000)
+        # The event of a call is told by the figures, at INFO; of one in the background they see the beginning only.
+        level = logging.INFO if tool.background else logging.DEBUG
+        _log.log(level, "- tool %s %s in %.0f ms", tool.name, outcome, (clock() - begun) * 1000)
 
 
 async def _call(function: Callable[..., Any], keywords: dict[str, Any]) -> Any:
