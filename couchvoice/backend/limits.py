@@ -1,4 +1,4 @@
-"""How much one may ask for within a minute: sessions, which cost money, and tool calls.
+"""How much one may ask for within a minute: sessions, which cost money, tool calls, and their late results.
 
 Not where it is written down (rate_book.py, sql_rate_book.py). Law: nobody gets more than their number within any
 60 seconds; what is refused is not counted, and its answer says when to come back (Retry-After).
@@ -23,7 +23,10 @@ USERS_AT_AN_ADDRESS = 10  # whose whole numbers one address may use: a household
 
 
 class Limits:
-    """``sessions`` and ``tool_calls`` for each user and minute; None: as many as they like."""
+    """``sessions`` and ``tool_calls`` for each user and minute; None: as many as they like.
+
+    The results of tools in the background may be asked for as often as tools may be called, besides.
+    """
 
     def __init__(
         self,
@@ -45,6 +48,10 @@ class Limits:
     async def spend_tool_call(self, caller: Caller, owner: str) -> None:
         """Raises Refused (429)."""
         await self._spend("tool calls", self._tool_calls, caller, owner)
+
+    async def spend_tool_result(self, caller: Caller, owner: str) -> None:
+        """Raises Refused (429)."""
+        await self._spend("tool results", self._tool_calls, caller, owner)
 
     async def close(self) -> None:
         await self._book.close()

@@ -134,6 +134,7 @@ class VoiceEndpoints:
     async def result(self, request: ResultRequest, caller: CurrentCaller, token: SessionToken = None) -> ResultReply:
         with failing_as("voice_realtime_tool_failed", "the result could not be told"):
             owner = _owner(request, caller, await self._scope.of(request, caller=caller, token=token))
+            await self._limits.spend_tool_result(caller, owner)
             result = await self._tools.background.result(request.task_id, thread_id=request.thread_id, owner=owner)
             return ResultReply(status=result.status, output=result.output, private_fields=sorted(result.private))
 

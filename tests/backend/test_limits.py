@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from couchvoice.backend.guards import Guards
 from couchvoice.backend.limits import USERS_AT_AN_ADDRESS, Limits
 from couchvoice.backend.rate_book import WINDOW, Allowance, MemoryRateBook, turn_page
 from couchvoice.backend.refusals import Refused
+from couchvoice.contract import RESULT_PATH
 from tests.backend.ends import BackendEnd, error_code, running_backend
 
 SESSIONS = 10
@@ -68,6 +70,19 @@ async def test_a_user_calls_sixty_tools_a_minute(limited: BackendEnd, clock: Clo
     assert (await limited.session(user_id="ada")).status_code == 200
     clock.now += WINDOW
     assert (await limited.tool("wait_for_user", user_id="ada")).status_code == 200
+
+
+@pytest.mark.row("C5")
+async def test_a_user_asks_for_sixty_results_a_minute_besides(limited: BackendEnd, clock: Clock) -> None:
+    async def ask() -> httpx.Response:
+        return await limited.post(RESULT_PATH, {"thread_id": "t1", "user_id": "ada", "task_id": "task_none"})
+
+    assert [(await ask()).status_code for _ in range(TOOL_CALLS)] == [404] * TOOL_CALLS
+    refused = await ask()
+    assert (refused.status_code, error_code(refused), refused.headers["Retry-After"]) == (429, "rate_limited", "60")
+    assert (await limited.tool("wait_for_user", user_id="ada")).status_code == 200
+    clock.now += WINDOW
+    assert (await ask()).status_code == 404
 
 
 async def test_a_talk_without_a_user_is_counted_by_its_thread(limited: BackendEnd) -> None:
