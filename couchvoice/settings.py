@@ -54,6 +54,8 @@ _ENVIRONMENT = {
     "admin_token": "COUCHVOICE_ADMIN_TOKEN",
     "allow_origin": "COUCHVOICE_ALLOW_ORIGIN",
     "allow_host": "COUCHVOICE_ALLOW_HOST",
+    "certificate": "COUCHVOICE_CERTIFICATE",
+    "certificate_key": "COUCHVOICE_CERTIFICATE_KEY",
     "session_rate": "COUCHVOICE_SESSION_RATE",
     "tool_rate": "COUCHVOICE_TOOL_RATE",
     "lookup_url": "COUCHVOICE_LOOKUP_URL",
@@ -91,6 +93,7 @@ _KEYS = frozenset(
     {"openai_api_key", "azure_api_key", "engine_key", "jwt_key", "admin_token", "lookup_key", "audit_key"}
 )
 _SECRETS = _KEYS | {"token"}
+_PATHS = frozenset({"api_key_file", "certificate", "certificate_key"})
 # What is no text.
 _TYPES: Mapping[str, type] = {
     "finalize_after": float,
@@ -165,6 +168,8 @@ class GuardSettings:
     allow_host: str = ""
     session_rate: int = 10
     tool_rate: int = 60
+    certificate: Path | None = None  # of TLS, with its chain
+    certificate_key: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,8 +227,8 @@ def load_settings(
     endpoints = endpoints_from(tables, environ, named=named)
     for known in filter(None, (named, *(endpoint.provider for endpoint in endpoints.values()))):
         _check_provider(known, endpoints)
-    if "api_key_file" in values:
-        values["api_key_file"] = _expanded(Path(str(values["api_key_file"])))
+    for name in _PATHS & values.keys():
+        values[name] = _expanded(Path(str(values[name])))
     if "realtime_url" in values:
         values["realtime_url"] = _base_of(str(values["realtime_url"]))
     for name in _SECRETS & values.keys():

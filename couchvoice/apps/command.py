@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -24,7 +25,7 @@ class Auth(StrEnum):
     jwt = "jwt"
 
 
-def settings_from(**options: str | float | None) -> Settings:
+def settings_from(**options: str | Path | float | None) -> Settings:
     try:
         settings = load_settings(options)
         if settings.log.lower() not in _LOG_LEVELS:

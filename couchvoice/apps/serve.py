@@ -10,26 +10,35 @@ import contextlib
 import ipaddress
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 
 from couchvoice.addresses import is_loopback
+from couchvoice.apps.connection_guard import ConnectionGuard
+from couchvoice.apps.server_tls import server_tls
 from couchvoice.apps.uvicorn_log import tame_uvicorn_log
 from couchvoice.embedded import EngineOptions, ServerOptions, missing_key, new_guarded_backend_app, running_realtime_app
 from couchvoice.errors import ConfigError
 from couchvoice.settings import DEFAULT_REALTIME_PORT, GuardSettings, Settings
 
 SHUTDOWN_TIMEOUT = 3  # seconds for requests that are being served
+HANDSHAKE_TIMEOUT = 10.0  # seconds; asyncio would wait for 60
 
 _LOOPBACK = "127.0.0.1"
 _LOOPBACK_NAMES = (_LOOPBACK, "::1", "localhost")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ANY_PORT = 0
 _BACKLOG = 128
+_UNENCRYPTED = (
+    "warning: what comes to {host} and goes from it is not encrypted, and clients refuse that: "
+    "put a TLS proxy before it, or give --certificate and --key"
+)
 
 
 async def serve_realtime(host: str, port: int, engines: EngineOptions, server: ServerOptions) -> None:
@@ -44,7 +53,10 @@ async def serve_realtime(host: str, port: int, engines: EngineOptions, server: S
 async def serve_backend(host: str, port: int, settings: Settings) -> None:
     """Until a signal comes. Starts the local server beside it when the provider is local and has no URL."""
     _check_open_to(host, settings.guard)
+    tls = server_tls(settings.guard.certificate, settings.guard.certificate_key)
     listener = _bind(host, port)
+    if tls is None and not _is_loopback(listener):
+        print(_UNENCRYPTED.format(host=host), file=sys.stderr)
     realtime_url = settings.realtime_url
     async with contextlib.AsyncExitStack() as stack:
         servers = []
@@ -60,7 +72,7 @@ async def serve_backend(host: str, port: int, settings: Settings) -> None:
             print(f"warning: {missing}; until then sessions are refused", file=sys.stderr)
         names = _names(host) if settings.guard.allow_host or _is_loopback(listener) else ()
         backend = new_guarded_backend_app(settings, names=names, realtime_url=realtime_url)
-        servers.append(_Server(backend, listener, on_ready=lambda: _announce(host, listener)))
+        servers.append(_Server(backend, listener, tls=tls, on_ready=lambda: _announce(host, listener, tls=tls)))
         await _serve(servers)
 
 
@@ -100,6 +112,7 @@ class _Server(uvicorn.Server):
         app: Any,
         listener: socket.socket,
         *,
+        tls: ssl.SSLContext | None = None,
         on_ready: Callable[[], None] | None = None,
         on_end: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -115,12 +128,27 @@ class _Server(uvicorn.Server):
         )
         tame_uvicorn_log()
         self._listener = listener
+        self._tls = tls
+        self._guard = ConnectionGuard()
         self._on_ready = on_ready
         self._on_end = on_end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started and self._on_ready is not None:
+        """uvicorn's own gives no bound to the handshake of TLS."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            sys.exit(STARTUP_FAILURE)
+        self.servers = [
+            await asyncio.get_running_loop().create_server(
+                self._connection,
+                sock=self._listener,
+                backlog=_BACKLOG,
+                ssl=self._tls,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT if self._tls else None,
+            )
+        ]
+        self.started = True
+        if self._on_ready is not None:
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -130,6 +158,9 @@ class _Server(uvicorn.Server):
 
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]  # a generator there
         return contextlib.nullcontext()
+
+    def _connection(self) -> asyncio.Protocol:
+        return self._guard.connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def run_until_told(self) -> None:
         await self.serve(sockets=[self._listener])
@@ -180,9 +211,10 @@ def _is_loopback(listener: socket.socket) -> bool:
     return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
-def _url(host: str, listener: socket.socket) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+def _url(host: str, listener: socket.socket, *, tls: ssl.SSLContext | None = None) -> str:
+    scheme = "http" if tls is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
-def _announce(host: str, listener: socket.socket) -> None:
-    print(f"ready {_url(host, listener)}", flush=True)
+def _announce(host: str, listener: socket.socket, *, tls: ssl.SSLContext | None = None) -> None:
+    print(f"ready {_url(host, listener, tls=tls)}", flush=True)

@@ -202,6 +202,15 @@ def serve_backend(
             rich_help_panel=_CALLERS,
         ),
     ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="PEM file of the certificate and its chain: serve over TLS.", rich_help_panel=_CALLERS
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="PEM file of its private key.", rich_help_panel=_CALLERS)
+    ] = None,
     session_rate: Annotated[
         int | None,
         typer.Option(min=1, help="Sessions a minute for each user. Default: 10.", rich_help_panel=_CALLERS),
@@ -220,6 +229,8 @@ def serve_backend(
         auth=auth.value if auth else None,
         allow_origin=" ".join(allow_origin) if allow_origin else None,
         allow_host=" ".join(allow_host) if allow_host else None,
+        certificate=certificate,
+        certificate_key=key,
         session_rate=session_rate,
         tool_rate=tool_rate,
     )

@@ -309,7 +309,9 @@ async def test_a_backend_for_other_machines_asks_for_tokens_and_keeps_its_realti
         assert opened.json()["user_id"] == "ada"
         server.send(signal.SIGTERM)
         ended = await server.ended()
-    (place,) = ended.stderr.splitlines()
+    warning, place = ended.stderr.splitlines()
+    assert warning.startswith("warning: what comes to 0.0.0.0 and goes from it is not encrypted")
+    assert "TLS proxy" in warning
     assert place.startswith("the local Realtime server is at http://127.0.0.1:")
 
 
