@@ -55,6 +55,7 @@ class Stage:
         defaults: Mapping[str, Any] = TRANSCRIBES | {"tools": TOOLS},
     ) -> None:
         config = {**defaults, **(config or {})}
+        self._kind = config.get("type", "realtime")
         self.dialogue = Dialogue(SessionObject("sess_1", config, EXPIRES_AT), KEY, foreign=foreign)
         self._sends_sound = foreign is OutputClear
         self.judge = SessionJudge(lacks=WEBSOCKET_LACKS if self._sends_sound else WEBRTC_LACKS)
@@ -82,7 +83,9 @@ class Stage:
     # The client
 
     def send(self, kind: str, *, heard_ms: int = 0, **fields: Any) -> list[Event]:
-        """What it is answered with."""
+        """What it is answered with. An update of the session says its type, as it must."""
+        if kind == "session.update" and isinstance(session := fields.get("session"), dict):
+            fields["session"] = {"type": self._kind, **session}
         return self.receive(json.dumps({"type": kind, **fields}), heard_ms=heard_ms)
 
     def receive(self, message: str | bytes, *, heard_ms: int = 0) -> list[Event]:

@@ -22,7 +22,7 @@ def without_candidates(sdp: str) -> str:
 @pytest.mark.row("O5")
 async def test_an_offer_whose_candidates_are_at_an_end_is_answered_with_candidates() -> None:
     async with served() as http, calling(http, edit=without_candidates) as caller:
-        caller.send("session.update", session={"instructions": "x"})
+        caller.send("session.update", session={"type": "realtime", "instructions": "x"})
         await caller.wait_for("session.updated")
 
 

@@ -220,7 +220,7 @@ async def test_in_place_of_an_event_that_no_channel_takes_comes_an_error(caplog:
         assert (error["type"], error["code"]) == ("server_error", "event_too_large")
         await until(lambda: caller.of("rate_limits.updated"))
         caller.messages.clear()  # what was left out is missed by the judge
-        caller.send("session.update", session={})
+        caller.send("session.update", session={"type": "realtime"})
         await caller.wait_for("session.updated")
         caller.messages.clear()
     assert "an error is sent in its place" in caplog.text
@@ -231,7 +231,7 @@ async def test_a_caller_who_takes_little_gets_an_error_in_place_of_much() -> Non
         return re.sub(r"a=max-message-size:\d+", "a=max-message-size:2000", sdp)
 
     async with served() as http, calling(http, edit=modest) as caller:
-        caller.send("session.update", session={"instructions": "x" * 2000})
+        caller.send("session.update", session={"type": "realtime", "instructions": "x" * 2000})
         assert (await caller.wait_for("error"))["error"]["code"] == "event_too_large"
         caller.send("session.update", session={"instructions": ""})
         await caller.wait_for("session.updated")
@@ -241,7 +241,7 @@ async def test_a_second_channel_changes_nothing(caplog: pytest.LogCaptureFixture
     async with served() as http, calling(http) as caller:
         caller.peer.createDataChannel("oai-events")
         await until(lambda: "is ignored" in caplog.text)
-        caller.send("session.update", session={})
+        caller.send("session.update", session={"type": "realtime"})
         await caller.wait_for("session.updated")
         assert len(caller.of("session.created")) == 1
 

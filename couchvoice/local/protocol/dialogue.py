@@ -206,6 +206,8 @@ class Dialogue:
                 assert_never(event)
 
     def _update(self, change: Mapping[str, Any]) -> None:
+        if "type" not in change:  # of all its fields the one that GA makes a client say
+            raise BadEvent("missing_required_parameter", "Missing required parameter: 'session.type'.", "session.type")
         before = self._session.turn_detection
         self._session.update(change, keep_voice=self._answering.has_sounded)
         self._outgoing.emit("session.updated", session=self._session.as_dict())
@@ -219,6 +221,8 @@ class Dialogue:
             self._named(after, "previous_item_id")
         if item["id"] == self._listening.item_id or self._conversation.find(item["id"]) is not None:
             raise BadEvent("item_already_exists", f"There is an item '{item['id']}' already.", "item.id")
+        if item["type"] == "function_call_output" and self._conversation.call(item["call_id"]) is None:
+            raise BadEvent("invalid_tool_call_id", f"Tool call ID '{item['call_id']}' not found in conversation.")
         previous = self._conversation.add(item, after)
         self._outgoing.emit("conversation.item.added", previous_item_id=previous, item=item)
         self._outgoing.emit("conversation.item.done", previous_item_id=previous, item=item)

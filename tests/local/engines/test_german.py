@@ -56,7 +56,8 @@ async def test_a_german_talk_is_answered_in_german_by_a_german_voice() -> None:
     ):
         require(not isinstance(engines.voice, Tone), "a speech engine")
         transcription = {"model": "m", "language": "de"}
-        await caller.send("session.update", session={"audio": {"input": {"transcription": transcription}}})
+        session = {"type": "realtime", "audio": {"input": {"transcription": transcription}}}
+        await caller.send("session.update", session=session)
         for turn, recording in enumerate(known("german-talk")):
             await caller.say(recording)
             done = (await caller.wait_for("response.done", count=turn + 1))["response"]

@@ -32,7 +32,7 @@ async def place() -> AsyncIterator[str]:
 
 async def held(caller: SocketCaller) -> dict[str, Any]:
     """A greeting and its answer."""
-    await caller.send("session.update", session=TRANSCRIBES)
+    await caller.send("session.update", session={"type": "realtime", **TRANSCRIBES})
     await caller.say(GREETING)
     return await caller.wait_for("response.done")
 

@@ -232,6 +232,7 @@ def test_a_response_may_have_tools_and_a_voice_of_its_own() -> None:
         ('{"type": "response.creat"}', "invalid_value", "type"),
         ('{"type": "session.update"}', "missing_required_parameter", "session"),
         ('{"type": "session.update", "session": []}', "invalid_type", "session"),
+        ('{"type": "session.update", "session": {"instructions": "x"}}', "missing_required_parameter", "session.type"),
         ('{"type": "conversation.item.create"}', "missing_required_parameter", "item"),
         ('{"type": "conversation.item.create", "item": null}', "invalid_type", "item"),
         ('{"type": "conversation.item.retrieve"}', "missing_required_parameter", "item_id"),
@@ -253,6 +254,22 @@ def test_garbage_is_answered_with_an_error_and_the_session_lives(
     assert (event["error"]["code"], event["error"].get("param")) == (code, param)
     assert event["error"]["type"] == "invalid_request_error"
     assert types(stage.send("response.create")) == ["response.created"]
+
+
+def test_an_output_of_a_call_that_nobody_made_is_refused() -> None:
+    """OpenAI: "the server will check that a function_call item with the same ID exists in the conversation"."""
+    stage = Stage()
+    output = {"type": "function_call_output", "call_id": "call_9", "output": "{}"}
+    error = stage.refusal("conversation.item.create", item=output, event_id="e1")
+    assert (error["code"], error["event_id"]) == ("invalid_tool_call_id", "e1")
+    assert error["message"] == "Tool call ID 'call_9' not found in conversation."
+    assert stage.all("conversation.item.added") == []
+    call = {"type": "function_call", "id": "mine", "call_id": "call_9", "name": "t", "arguments": "{}"}
+    stage.send("conversation.item.create", item=call)
+    stage.send("conversation.item.create", item=output)
+    assert stage.last("conversation.item.added")["item"]["output"] == "{}"
+    stage.send("conversation.item.delete", item_id="mine")
+    assert stage.refusal("conversation.item.create", item=output)["code"] == "invalid_tool_call_id"
 
 
 def test_an_event_in_bytes_is_an_event() -> None:

@@ -47,6 +47,12 @@ def of_newest(kind: str, **fields: Any) -> Move:
     return lambda stage: stage.send(kind, item_id=(stage.judge.items or ["nobody"])[-1], **fields)
 
 
+def put_output(stage: Stage) -> None:
+    """With its call: an output of none is refused."""
+    for item in (CALL, OUTPUT):
+        stage.send("conversation.item.create", item=item)
+
+
 def detection(**fields: Any) -> Move:
     return send("session.update", session={"audio": {"input": {"turn_detection": fields or None}}})
 
@@ -69,6 +75,7 @@ TURN: tuple[Move, ...] = (
     Stage.drain,
 )
 MESSAGE = {"type": "message", "role": "user", "content": [{"type": "input_audio"}]}
+CALL = {"type": "function_call", "name": "t", "call_id": "c", "arguments": "{}"}
 OUTPUT = {"type": "function_call_output", "call_id": "c", "output": "{}"}
 INTERJECTIONS: dict[str, Move] = {
     "speech": Stage.start_speaking,
@@ -86,7 +93,7 @@ INTERJECTIONS: dict[str, Move] = {
     "commit": send("input_audio_buffer.commit"),
     "clear input": send("input_audio_buffer.clear"),
     "message": send("conversation.item.create", item=MESSAGE, previous_item_id="root"),
-    "output": send("conversation.item.create", item=OUTPUT),
+    "output": put_output,
     "delete": of_newest("conversation.item.delete"),
     "truncate": of_newest("conversation.item.truncate", audio_end_ms=0),
     "retrieve": of_newest("conversation.item.retrieve"),
