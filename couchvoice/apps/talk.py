@@ -41,6 +41,7 @@ TYPED_END_TIMEOUT = 60.0  # seconds after the last typed line, as END_TIMEOUT; s
 PATIENT_END = 20.0  # seconds for the debts of a talk that ended by itself
 
 _MISSING = Problem(ANSWER_MISSING, "the provider did not answer in time")
+_TOOL_MISSING = Problem(ANSWER_MISSING, "a tool of the backend did not answer in time")
 _UNHEARD = "this backend leaves it to a button to say who speaks, and here is none: type, and press Enter"
 _OFFLINE = "a talk with this machine alone needs no provider: couchvoice talk --provider local, without --backend"
 _INCOGNITO = "incognito: the backend keeps nothing of this talk (--memory persistent lets it)"
@@ -176,7 +177,7 @@ async def _end_with_last_answer(session: VoiceSession, show: Callable[[Notice], 
     except TimeoutError:
         # What can be heard is an answer, though a long one; and after the talk none is owed.
         if session.can_send and not session.is_speaking:
-            show(_MISSING)
+            show(_TOOL_MISSING if session.awaits_tool else _MISSING)
     await session.disconnect(within=PATIENT_END)
 
 

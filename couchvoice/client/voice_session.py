@@ -304,6 +304,11 @@ class VoiceSession:
         return self.state in TALK
 
     @property
+    def awaits_tool(self) -> bool:
+        """A tool of the backend has not answered."""
+        return self._client is not None and self._client.session.awaits_tool
+
+    @property
     def session_config(self) -> Mapping[str, Any]:
         """What the backend bound to the secret."""
         return self.reply.session_config if self.reply else {}

@@ -22,6 +22,7 @@ class Answer:
     final: set[tuple[int, int]] = field(default_factory=set)  # the parts whose whole text has come
     sound: Sound = Sound.NONE
     sounded_at: float | None = None
+    worded_at: float | None = None  # its first word
     done_at: float | None = None
     status: str | None = None  # as response.done said it
     cut: bool = False  # cancelled, or spoken over while it could be heard

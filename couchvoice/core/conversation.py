@@ -79,6 +79,11 @@ class Conversation:
         return self._reports.owes
 
     @property
+    def tool_owed(self) -> bool:
+        """A tool has not answered a call, or runs on."""
+        return self._bridge.busy or self._reports.awaits
+
+    @property
     def turn_owed(self) -> bool:
         return self._ledger.owes
 
@@ -113,7 +118,7 @@ class Conversation:
             case server.OutputItemDone():
                 return self._output_item(event, now) + self._bridge.item_done(event, now)
             case server.AudioTranscriptDelta() | server.AudioTranscriptDone() | server.TextDelta() | server.TextDone():
-                return self._unannounced(event.response_id, now) + self._ear.wrote(event)
+                return self._unannounced(event.response_id, now) + self._ear.wrote(event, now)
             case server.ResponseDone():
                 return self._response_done(event.response, now)
             case server.OutputBufferStarted() | server.OutputBufferStopped() | server.OutputBufferCleared():

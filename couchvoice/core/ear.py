@@ -45,7 +45,7 @@ class Ear:
         for _, answer in self._ledger.answers():
             answer.done_at = now if answer.done_at is None else answer.done_at
 
-    def wrote(self, event: Words) -> list[Effect]:
+    def wrote(self, event: Words, now: float) -> list[Effect]:
         answer = self._ledger.answer(event.response_id)
         if answer is None:
             return []
@@ -69,11 +69,14 @@ class Ear:
             answer.written = True
         if answer.text == before or answer.status:
             return []
+        answer.worded_at = now if answer.worded_at is None else answer.worded_at
         return [AssistantTranscript(event.response_id, answer.text, final=False)]
 
     def response_done(self, answer: Answer, response: server.Response, now: float) -> list[Effect]:
         answer.status, answer.done_at = response.status or "completed", now
         _fill_in(answer, response)
+        if answer.text and answer.worded_at is None:
+            answer.worded_at = now
         if response.status == "cancelled":
             answer.cut = True
             # What was cancelled before it sounded will not sound; the rest ends with output_audio_buffer.cleared.

@@ -31,6 +31,11 @@ class Reports:
         return bool(self._expected or self._ready)
 
     @property
+    def awaits(self) -> bool:
+        """A tool runs on."""
+        return bool(self._expected)
+
+    @property
     def ready(self) -> bool:
         """A result waits to be told."""
         return bool(self._ready)

@@ -68,6 +68,11 @@ class Session:
             return not talk.turn_owed
         return not (talk.user_speaks or talk.answer_owed or talk.report_owed or talk.turn_owed)
 
+    @property
+    def awaits_tool(self) -> bool:
+        """What is owed is a tool's to give, not the provider's."""
+        return self._state in TALK and self._conversation.tool_owed
+
     # Life
 
     def start(self) -> list[Effect]:

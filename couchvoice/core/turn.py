@@ -75,6 +75,7 @@ class Turn:
     settled_at: float | None = None
     cut_short: Outcome | None = None
     spoken_at: float | None = None  # speech_stopped of its last user item
+    typed_at: float | None = None  # its last user item, which was typed
 
     @property
     def user_text(self) -> str:
@@ -171,10 +172,17 @@ def _finished_calls(calls: Iterable[Call]) -> Iterator[FinishedCall]:
 
 
 def _timings(turn: Turn) -> Iterator[tuple[str, Any]]:
-    """Milliseconds, and what went wrong."""
+    """Milliseconds, and what went wrong.
+
+    ``response_ms``: from the end of speech to the first sound. ``typed_response_ms``: from a typed line to the first
+    word or sound.
+    """
     sounds = [answer.sounded_at for answer in turn.answers.values() if answer.sounded_at is not None]
     if turn.spoken_at is not None and (replies := [at for at in sounds if at >= turn.spoken_at]):
         yield "response_ms", round((min(replies) - turn.spoken_at) * 1000, 1)
+    words = [answer.worded_at for answer in turn.answers.values() if answer.worded_at is not None]
+    if turn.typed_at is not None and (replies := [at for at in sounds + words if at >= turn.typed_at]):
+        yield "typed_response_ms", round((min(replies) - turn.typed_at) * 1000, 1)
     transcripts = {item.transcript for item in turn.items.values()}
     for problem in (Transcript.FAILED, Transcript.MISSING):
         if problem in transcripts:

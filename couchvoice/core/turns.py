@@ -60,7 +60,7 @@ class TurnLedger:
             return
         turn = self._open[-1] if self._open and self._open[-1].unanswered else self._begin()
         turn.items[item_id] = UserItem()
-        turn.spoken_at = now if spoken else None
+        turn.spoken_at, turn.typed_at = (now, None) if spoken else (None, now)
         self._by_item[item_id] = turn
         for name in [name for name, previous in self._unplaced.items() if previous == item_id]:
             self.place(name, item_id)

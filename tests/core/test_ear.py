@@ -115,7 +115,7 @@ def test_words_without_a_case_of_their_own_are_a_bug_and_not_ignored() -> None:
     ledger = TurnLedger("s")
     ledger.response_created("r1")
     with pytest.raises(AssertionError):
-        Ear(ledger, speaks_text=False).wrote(SimpleNamespace(response_id="r1", output_index=0, content_index=0))  # type: ignore[arg-type]
+        Ear(ledger, speaks_text=False).wrote(SimpleNamespace(response_id="r1", output_index=0, content_index=0), START)  # type: ignore[arg-type]
 
 
 def test_words_after_response_done_are_recorded_but_not_told_again(session: Session) -> None:

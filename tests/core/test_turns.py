@@ -355,10 +355,32 @@ def test_a_sound_before_the_last_words_is_no_answer_to_them(session: Session) ->
     assert (turn.user_text, turn.timings) == ("Tea and milk", {})
 
 
-def test_a_typed_line_has_no_response_time(session: Session) -> None:
+@pytest.mark.row("I3")
+def test_a_typed_line_is_timed_to_the_first_word_or_sound_of_its_answer(session: Session) -> None:
+    """Not as ``response_ms``: that is from the end of speech, and nobody spoke."""
     session.send_text("Hello", START)
-    (turn,) = turns(feed(session, *answered("r1", "Hi")))
-    assert turn.timings == {}
+    feed(session, created("r1"), spoken("r1", "Hi"), at=START + 0.4)
+    feed(session, buffer_started("r1"), at=START + 0.65)
+    (turn,) = turns(feed(session, done("r1"), buffer_stopped("r1"), at=START + 2))
+    assert turn.timings == {"typed_response_ms": 400.0}
+
+
+@pytest.mark.row("I3")
+def test_an_answer_whose_words_come_with_its_end_is_timed_by_it(session: Session) -> None:
+    session.send_text("Hello", START)
+    feed(session, created("r1"), at=START + 0.4)
+    (turn,) = turns(feed(session, server.TextDone(response_id="r1", text="Hi"), done("r1"), at=START + 1.5))
+    assert turn.timings == {"typed_response_ms": 1500.0}
+
+
+def test_a_word_before_the_typed_line_is_no_answer_to_it(session: Session) -> None:
+    feed(session, *said("u1", "Tea"), created("r1"), spoken("r1", "Which"), at=START)
+    session.send_text("Milk", START + 1)
+    feed(session, done("r1", "cancelled"), at=START + 1)
+    found = turns(
+        feed(session, created("r2"), server.TextDone(response_id="r2", text="Both"), done("r2"), at=START + 4)
+    )
+    assert found[-1].timings == {"typed_response_ms": 3000.0}
 
 
 @pytest.mark.row("I1")
