@@ -19,8 +19,9 @@ from tests.requirements import require
 
 _PROGRAMS = "/usr/lib/postgresql"  # Debian's, one folder for each version
 _SUPERUSER = "postgres"
+AS_SHIPPED = "-c listen_addresses=''"
 # Nobody pulls the plug of a test.
-_OPTIONS = "-c listen_addresses='' -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+_FAST = f"{AS_SHIPPED} -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 _START_TIMEOUT = 60  # seconds
 
 
@@ -29,8 +30,8 @@ def worker() -> str:
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[str]:
-    """The URL of this worker's database, which is empty."""
+def running_postgres(options: str = _FAST) -> Iterator[str]:
+    """The URL of this worker's database, which is empty. ``options``: of the server, for whoever starts it."""
     initdb = next(iter(sorted(Path(_PROGRAMS).glob("*/bin/initdb"), reverse=True)), None)
     require(initdb, "needs PostgreSQL: apt install postgresql")
     assert initdb is not None  # it is required
@@ -41,7 +42,7 @@ def running_postgres() -> Iterator[str]:
     with _alone(place):
         count = int(users.read_text()) if users.exists() else 0
         if count == 0:
-            _start(place, initdb.parent)
+            _start(place, initdb.parent, options)
         users.write_text(str(count + 1))
     try:
         _sql(place, initdb.parent, f"CREATE DATABASE {worker()}")
@@ -62,15 +63,15 @@ def _alone(place: Path) -> Iterator[None]:
         yield
 
 
-def _start(place: Path, programs: Path) -> None:
+def _start(place: Path, programs: Path, options: str) -> None:
     server = place / "server"
     server.mkdir()
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         shutil.chown(server, _SUPERUSER, _SUPERUSER)
     data = server / "data"
     _run(place, programs / "initdb", "-D", str(data), "-U", _SUPERUSER, "-A", "trust", "--no-sync", "--locale=C.UTF-8")
-    options = f"-k {server} {_OPTIONS}"
-    _run(place, programs / "pg_ctl", "-D", str(data), "-w", "-l", str(server / "log"), "-o", options, "start")
+    run = ("-w", "-l", str(server / "log"), "-o", f"-k {server} {options}", "start")
+    _run(place, programs / "pg_ctl", "-D", str(data), *run)
 
 
 def _sql(place: Path, programs: Path, statement: str) -> None:

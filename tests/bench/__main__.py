@@ -14,6 +14,7 @@ import platform
 from importlib.metadata import version
 
 BENCHMARKS = {
+    "backend": "turns, tool calls and sessions of 50 talks at once by database, beside a bare FastAPI app",
     "connect": "connect() to the open data channel, beside a bare aiortc script",
     "core": "µs per server event: parse and Session.receive, beside json.loads",
     "cpu": "percent of a core for a call with sound both ways, beside a bare aiortc script",
