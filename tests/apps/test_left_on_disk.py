@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from couchvoice.backend import SqlStore
+from couchvoice.backend.pseudonyms import KEY_FILE
 from tests.apps.command import PROGRAM, Command, Ended, ready, started
 from tests.apps.traces import files, found, sounds, written_by
 
@@ -142,9 +143,11 @@ def said(ended: Ended) -> list[str]:
 
 
 def values_of(database: Path) -> Iterator[object]:
-    """Every one, of every table."""
+    """Every one, of every table, but for what SQLite makes of them to search in: it is packed."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        for (table,) in connection.execute(
+            "SELECT name FROM pragma_table_list WHERE type <> 'shadow' AND name NOT LIKE 'sqlite_%'"
+        ).fetchall():
             for row in connection.execute(f'SELECT * FROM "{table}"'):
                 yield from row
 
@@ -178,7 +181,7 @@ async def test_a_talk_without_its_transcript_leaves_how_it_went_to_its_owner_alo
     assert kept.turn.diagnostics["tool_names"] == ["show_memory_status"]
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (place.state, *files(place.state))}
-    assert modes == {place.state.name: 0o700, DATABASE: 0o600}
+    assert modes == {place.state.name: 0o700, DATABASE: 0o600, KEY_FILE: 0o600}
 
 
 async def typed(place: Place, *options: str, before: tuple[str, ...] = PROGRAM) -> Ended:
