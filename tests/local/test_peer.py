@@ -82,7 +82,7 @@ async def test_the_end_of_the_sound_is_told_when_it_has_gone_out() -> None:
 @pytest.mark.row("O5")
 async def test_an_offer_without_candidates_connects() -> None:
     async with served() as http, calling(http, edit=without_candidates) as caller:
-        caller.send("session.update", session={"instructions": "x"})
+        caller.send("session.update", session={"type": "realtime", "instructions": "x"})
         await caller.wait_for("session.updated")
 
 
@@ -91,7 +91,10 @@ async def test_detection_that_begins_late_is_on_the_clock_of_the_input() -> None
     async with served() as http, calling(http, bearer=await minted(http, MANUAL)) as caller:
         caller.say(GREETING)
         await until(lambda: caller.microphone.is_silent)
-        caller.send("session.update", session={"audio": {"input": {"turn_detection": {"type": "server_vad"}}}})
+        caller.send(
+            "session.update",
+            session={"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad"}}}},
+        )
         await caller.wait_for("session.updated")
         caller.say(STOP)
         assert (await caller.wait_for(TRANSCRIBED))["transcript"] == STOP.text
@@ -101,7 +104,7 @@ async def test_who_sends_nothing_while_he_is_silent_is_idle_too() -> None:
     """A caller whose stack sends no packets in a pause."""
     detection = {"type": "server_vad", "idle_timeout_ms": 5000}
     async with served() as http, calling(http, bearer=await minted(http, TRANSCRIBES)) as caller:
-        caller.send("session.update", session={"audio": {"input": {"turn_detection": detection}}})
+        caller.send("session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": detection}}})
         caller.send("conversation.item.create", item=with_text("Thank you very much."))
         caller.send("response.create")
         await caller.wait_for(STOPPED)
@@ -233,7 +236,7 @@ async def test_a_caller_who_takes_little_gets_an_error_in_place_of_much() -> Non
     async with served() as http, calling(http, edit=modest) as caller:
         caller.send("session.update", session={"type": "realtime", "instructions": "x" * 2000})
         assert (await caller.wait_for("error"))["error"]["code"] == "event_too_large"
-        caller.send("session.update", session={"instructions": ""})
+        caller.send("session.update", session={"type": "realtime", "instructions": ""})
         await caller.wait_for("session.updated")
 
 
