@@ -48,7 +48,7 @@ _WORD = re.compile(r"[a-z]+")
 
 def episodic_arc(turns: Sequence[Turn]) -> Arc:
     """Of at least one turn."""
-    said = [turn.user_text for turn in turns if any(_sentences(turn.user_text))]
+    said = [turn.user_text for turn in turns if any(sentences(turn.user_text))]
     return Arc(
         summary=_summary(turns, said),
         primary_themes=_themes(said),
@@ -66,7 +66,7 @@ def _summary(turns: Sequence[Turn], said: Sequence[str]) -> str:
         return f"A talk of {length}, kept without its transcript."
     if not said:
         return f"A talk of {length} in which no words of the user were understood."
-    opening, closing = next(_sentences(said[0])), next(_sentences(said[-1]))
+    opening, closing = next(sentences(said[0])), next(sentences(said[-1]))
     if len(said) == 1:
         return f"A talk of {length}. The user said: “{opening}”"
     return f"A talk of {length}. It began with “{opening}” and ended with “{closing}”"
@@ -88,12 +88,12 @@ def _mood(text: str) -> str:
 
 def _matching(said: Sequence[str], pattern: re.Pattern[str]) -> list[str]:
     found = [
-        sentence for text in said for sentence in _sentences(text) if pattern.search(sentence.replace("\u2019", "'"))
+        sentence for text in said for sentence in sentences(text) if pattern.search(sentence.replace("\u2019", "'"))
     ]
     return list(dict.fromkeys(found))[-MAX_SENTENCES:]
 
 
-def _sentences(text: str) -> Iterator[str]:
+def sentences(text: str) -> Iterator[str]:
     for match in _SENTENCE.finditer(text):
         sentence = match.group().strip()
         if sentence:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
-from couchvoice.backend.arc import episodic_arc
-from couchvoice.backend.store import Arc, Claim, FinalizationInProgress, Store, Turn
+from couchvoice.backend.memory.digest import RulesSummarizer, Summarizer
+from couchvoice.backend.memory.promotion import lessons_of
+from couchvoice.backend.store import Arc, Claim, FinalizationInProgress, Store
 from couchvoice.errors import ConfigError
 
 FINALIZE_AFTER = 20 * 60.0  # seconds without a turn; then the session counts as ended
@@ -24,9 +25,8 @@ LONGEST_PAUSE = 60.0  # seconds between two looks for quiet threads
 LOOKS = 4  # in the time after which a thread counts as quiet
 BATCH = 100  # threads at a look
 SHUTDOWN_TIMEOUT = 10.0  # seconds
+MIN_TURNS = 1  # of a session that has an arc
 SESSION_KEPT = timedelta(hours=24)  # a talk is renewed every hour or is over
-
-Summarize = Callable[[Sequence[Turn]], Arc]
 
 _log = logging.getLogger("couchvoice.backend")
 
@@ -40,22 +40,26 @@ class Finalizer:
         self,
         store: Store,
         *,
-        summarize: Summarize = episodic_arc,
+        summarizer: Summarizer | None = None,
+        min_turns: int = MIN_TURNS,
         finalize_after: float = FINALIZE_AFTER,
         now: Callable[[], datetime] = _now,
     ) -> None:
-        """Raises ConfigError."""
+        """``summarizer`` None: by rules. A session of fewer than ``min_turns`` has no arc. Raises ConfigError."""
+        if min_turns < 1:
+            raise ConfigError(f"summary_min_turns is {min_turns}: a session has 1 turn or more")
         if not 0 < finalize_after <= LONGEST_SILENCE:
             raise ConfigError(f"finalize_after is {finalize_after:g}: give seconds, more than 0 and at most a year")
         self._store = store
-        self._summarize = summarize
+        self._summarizer = summarizer or RulesSummarizer()
+        self._min_turns = min_turns
         self._finalize_after = finalize_after
         self._now = now
 
     async def finalize(
         self, thread_id: str, *, owner: str | None, session_id: str | None, idle_since: datetime | None = None
     ) -> Arc | None:
-        """Close the open turns with an arc, or give again the one that the session got. None: nothing to do.
+        """Close the open turns with an arc, or give again the one that the session got. None: too short, or nothing.
 
         Raises Refused, and whatever the summary does; then the thread is marked as failed.
         """
@@ -65,8 +69,10 @@ class Finalizer:
         if not isinstance(claim, Claim):
             return claim
         try:
-            arc = self._summarize(claim.turns)
-            await self._store.endings.complete(claim, arc, now=self._now())
+            digest = await self._summarizer.digest(claim.turns)
+            arc = digest.arc if len(claim.turns) >= self._min_turns else None
+            lessons = lessons_of(claim.turns, arc, digest.told)
+            await self._store.endings.complete(claim, arc, lessons=lessons, now=self._now())
         except FinalizationInProgress:
             raise
         except Exception as exc:
@@ -90,6 +96,7 @@ class Finalizer:
         """Finalize what has been quiet for long enough. Returns how many threads that were."""
         now = self._now()
         await self._store.sessions.purge(opened_before=now - SESSION_KEPT)
+        await self._store.memory.deletions.purge(now=now)
         idle_since = now - timedelta(seconds=self._finalize_after)
         due = await self._store.endings.due(idle_since=idle_since, now=now, limit=BATCH)
         return sum([await self._finalize_quietly(thread_id, idle_since=idle_since) for thread_id in due])

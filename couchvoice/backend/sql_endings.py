@@ -7,6 +7,7 @@ is not kept); the turns of a thread belong to one arc each, whoever ends it how 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from sqlalchemy import RowMapping, Select, Update, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from couchvoice.backend.database import Database
+from couchvoice.backend.memory.records import Lesson
+from couchvoice.backend.memory.sql_learning import learn
 from couchvoice.backend.memory.sql_writing import index_arc
 from couchvoice.backend.sql_rows import ARC_COLUMNS, arc_of, lock_thread, turn_of, turns_of
 from couchvoice.backend.store import Arc, Claim, Finalization, FinalizationInProgress
@@ -68,22 +71,13 @@ class SqlEndings:
                 last_number=rows[-1]["number"],
             )
 
-    async def complete(self, claim: Claim, arc: Arc, *, now: datetime) -> None:
+    async def complete(self, claim: Claim, arc: Arc | None, *, lessons: Sequence[Lesson] = (), now: datetime) -> None:
         async with self._database.begin() as connection:
             thread = await _held(connection, claim)
-            kept = await connection.execute(
-                insert(arcs)
-                .values(
-                    **{column.name: getattr(arc, column.name) for column in ARC_COLUMNS},
-                    thread_id=claim.thread_id,
-                    owner=thread["owner"],
-                    session_id=claim.session_id,
-                    last_turn=claim.last_number,
-                    created_at=now,
-                )
-                .returning(arcs.c.id)
-            )
-            await index_arc(connection, thread["owner"], kept.scalar_one())
+            owner = thread["owner"]
+            if arc is not None:
+                await _keep_arc(connection, claim, arc, owner, now=now)
+            await learn(connection, owner, claim.thread_id, lessons=lessons, arc=arc, now=now)
             # A turn may have come meanwhile: it belongs to the next arc.
             whole = thread["turn_count"] == claim.last_number
             await connection.execute(
@@ -114,6 +108,22 @@ class SqlEndings:
         async with self._database.begin() as connection:
             found = await connection.execute(wanted.order_by(threads.c.active_at).limit(limit))
             return [name for (name,) in found]
+
+
+async def _keep_arc(connection: AsyncConnection, claim: Claim, arc: Arc, owner: str, *, now: datetime) -> None:
+    kept = await connection.execute(
+        insert(arcs)
+        .values(
+            **{column.name: getattr(arc, column.name) for column in ARC_COLUMNS},
+            thread_id=claim.thread_id,
+            owner=owner,
+            session_id=claim.session_id,
+            last_turn=claim.last_number,
+            created_at=now,
+        )
+        .returning(arcs.c.id)
+    )
+    await index_arc(connection, owner, kept.scalar_one())
 
 
 async def _held(connection: AsyncConnection, claim: Claim) -> RowMapping:

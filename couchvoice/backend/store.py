@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.exercises.book import ExerciseBook
 from couchvoice.backend.memory.memories import Memories
+from couchvoice.backend.memory.records import Lesson
 from couchvoice.backend.refusals import Refused
 from couchvoice.contract import Outcome
 from couchvoice.private import Private
@@ -175,8 +176,8 @@ class Endings(Protocol):
         happened since.
         """
 
-    async def complete(self, claim: Claim, arc: Arc, *, now: datetime) -> None:
-        """Keep the arc. Raises FinalizationInProgress when the claim was taken away."""
+    async def complete(self, claim: Claim, arc: Arc | None, *, lessons: Sequence[Lesson] = (), now: datetime) -> None:
+        """Keep the arc, if there is one, and what was learnt. Raises FinalizationInProgress when the claim is lost."""
 
     async def fail(self, claim: Claim, failure: str) -> None: ...
 

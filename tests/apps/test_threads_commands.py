@@ -41,7 +41,7 @@ def kept(tmp_path: Path) -> None:
         await store.turns.record(any_turn("boom", thread_id="t2", owner="ada"))
         await store.turns.record(any_turn("", thread_id="t3", owner="t3", guest=True, transcript_kept=False))
         with pytest.raises(LookupError):
-            await Finalizer(store, summarize=Summary()).finalize("t2", owner="ada", session_id=None)
+            await Finalizer(store, summarizer=Summary()).finalize("t2", owner="ada", session_id=None)
         await store.close()
 
     asyncio.run(keep())

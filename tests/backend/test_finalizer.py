@@ -13,7 +13,8 @@ import pytest
 from couchvoice.backend import SqlStore
 from couchvoice.backend.arc import episodic_arc
 from couchvoice.backend.finalizer import FINALIZE_AFTER, SESSION_KEPT, Finalizer
-from couchvoice.backend.store import Arc, Turn
+from couchvoice.backend.memory.digest import Digest
+from couchvoice.backend.store import Turn
 from tests.backend.ends import any_turn, running_backend
 from tests.patience import until
 
@@ -32,15 +33,18 @@ class Clock:
 
 
 class Summary:
-    """By rules, except for a talk with a word that it cannot bear."""
+    """Implements Summarizer. By rules, except for a talk with a word that it cannot bear."""
 
     def __init__(self) -> None:
         self.broken = True
 
-    def __call__(self, turns: Sequence[Turn]) -> Arc:
+    async def digest(self, turns: Sequence[Turn]) -> Digest:
         if self.broken and any("boom" in turn.user_text for turn in turns):
             raise LookupError("boom")
-        return episodic_arc(turns)
+        return Digest(episodic_arc(turns))
+
+    async def close(self) -> None:
+        pass
 
 
 @pytest.mark.row("J5")
@@ -71,7 +75,7 @@ async def test_what_cannot_be_finalized_says_so_keeps_nobody_else_and_is_tried_w
     store: SqlStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock, summary = Clock(), Summary()
-    finalizer = Finalizer(store, summarize=summary, now=clock)
+    finalizer = Finalizer(store, summarizer=summary, now=clock)
     for name, words in (("a", "boom"), ("b", "fine")):
         await store.turns.record(any_turn(words, thread_id=name))
     clock.advance(FINALIZE_AFTER + 60)

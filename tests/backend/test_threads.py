@@ -157,7 +157,7 @@ async def test_what_is_deleted_leaves_no_byte(backend: BackendEnd) -> None:
 @pytest.mark.row("J6")
 async def test_a_failed_end_is_shown_and_tried_again(tmp_path: Path) -> None:
     store, summary = SqlStore(f"sqlite+aiosqlite:///{tmp_path / 'state' / 'backend.db'}"), Summary()
-    finalizer = Finalizer(store, summarize=summary)
+    finalizer = Finalizer(store, summarizer=summary)
     async with running_backend(tmp_path / "state", store=store, finalizer=finalizer) as backend:
         await backend.turn(user_text="boom", **PERSISTENT)
         assert (await get(backend, "/t1/status"))["finalization"] == "idle"

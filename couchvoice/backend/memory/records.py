@@ -68,7 +68,7 @@ class Statement:
     """Something that may be remembered. ``slot``: what only one record can say, such as where somebody lives.
 
     ``repeated``: how often it must have been said, where nothing else speaks for it. ``repetition_only``: and nothing
-    else may.
+    else may. ``hedged``: they were not sure of it, or what they said is not known.
     """
 
     kind: Kind
@@ -77,6 +77,7 @@ class Statement:
     slot: str | None = None
     repeated: int = REPEATED
     repetition_only: bool = False
+    hedged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

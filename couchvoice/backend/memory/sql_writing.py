@@ -71,12 +71,12 @@ async def forget(
     return gone
 
 
-async def was_forgotten(connection: AsyncConnection, owner: str, statement: Statement) -> bool:
-    """The owner has deleted this, and it could still be had back: nobody shall learn it anew from a talk."""
-    table = LAYERS[statement.kind].table
+async def forgotten(connection: AsyncConnection, owner: str, kind: Kind) -> Sequence[str]:
+    """What the owner has deleted, and could have back: nobody shall learn it anew from a talk."""
+    table = LAYERS[kind].table
     deleted = (table.c.owner == owner) & table.c.deleted_at.is_not(None) & table.c.merged_into.is_(None)
     newest = select(table.c.text).where(deleted).order_by(table.c.deleted_at.desc()).limit(_DELETED_LOOKED_AT)
-    return any(say_the_same(known, statement.text) for known in (await connection.execute(newest)).scalars())
+    return (await connection.execute(newest)).scalars().all()
 
 
 async def bring_back(connection: AsyncConnection, owner: str, record: RecordId) -> None:

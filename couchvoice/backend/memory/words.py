@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 _APOSTROPHES = str.maketrans("", "", "'\u2019\u02bc`")
 _WORD = re.compile(r"[^\W_]+")
@@ -19,7 +20,8 @@ _STOP_WORDS = frozenset(
         "has have having he her hers him his how i id if ill im in into is it its ive just know let like me mine more "
         "most my myself of off on or our out over please really remember said say she should so some tell than that "
         "the their them then there these they thing things think this those to told too us very was we were what when "
-        "where which who whom whose why will with would you your yours"
+        "where which who whom whose why will with would you your yours "
+        "maybe perhaps guess suppose probably possibly might"
     ).split()
 )
 SIMILAR = 0.8  # of the words that two texts have together; above this they say the same
@@ -38,23 +40,36 @@ def key_words(text: str) -> list[str]:
     return [word for word in words if word not in _STOP_WORDS] or words
 
 
-def say_the_same(one: str, other: str) -> bool:
-    """Nearly the same words; a number or a "not" that only one of them has is another statement."""
-    if normal(one) == normal(other):
-        return True
-    first, second = _meaning(one), _meaning(other)
-    if _must_agree(one) != _must_agree(other) or not first or not second:
-        return False
-    if min(len(first), len(second)) < _FEW:
-        return first == second
-    return len(first & second) / len(first | second) >= SIMILAR
+@dataclass(frozen=True, slots=True, repr=False)
+class Meaning:
+    """A text as it is compared with many others."""
+
+    text: str
+    words: frozenset[str]
+    must_agree: frozenset[str]
+
+    def is_the_same_as(self, other: Meaning) -> bool:
+        """Nearly the same words; a number or a "not" that only one of them has is another statement."""
+        if self.text == other.text:
+            return True
+        if self.must_agree != other.must_agree or not self.words or not other.words:
+            return False
+        if min(len(self.words), len(other.words)) < _FEW:
+            return self.words == other.words
+        return len(self.words & other.words) / len(self.words | other.words) >= SIMILAR
 
 
-def _meaning(text: str) -> set[str]:
-    """ "dogs" is "dog" here; what it does to other words it does to both sides."""
-    return {word.removesuffix("s") for word in key_words(text)}
-
-
-def _must_agree(text: str) -> set[str]:
+def meaning_of(text: str) -> Meaning:
     words = set(normal(text).split())
-    return (words & _NEGATIONS and {"not"}) | {word for word in words if any(map(str.isdigit, word))}
+    return Meaning(
+        text=normal(text),
+        # "dogs" is "dog" here; what it does to other words it does to both sides.
+        words=frozenset(word.removesuffix("s") for word in key_words(text)),
+        must_agree=frozenset(
+            [word for word in words if any(map(str.isdigit, word))] + ["not"] * bool(words & _NEGATIONS)
+        ),
+    )
+
+
+def say_the_same(one: str, other: str) -> bool:
+    return meaning_of(one).is_the_same_as(meaning_of(other))

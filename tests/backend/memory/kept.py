@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from couchvoice.backend import SqlStore
 from couchvoice.backend.finalizer import Finalizer
+from couchvoice.backend.memory.digest import Digest
 from couchvoice.backend.memory.records import Kind, Record, Statement
 from couchvoice.backend.store import Arc, Turn
 from tests.backend.ends import any_turn
@@ -23,22 +24,34 @@ async def keep(store: SqlStore, owner: str, *texts: str, kind: Kind = Kind.FACT,
     ]
 
 
-async def end_session(store: SqlStore, owner: str, summary: str, *, thread_id: str = "t") -> None:
-    """A session of one turn, in which nothing is learnt."""
+class Said:
+    """Implements Summarizer: this summary, and nothing is learnt."""
 
-    def summarize(turns: Sequence[Turn]) -> Arc:
-        return Arc(
-            summary=summary,
-            primary_themes=[],
-            mood_opened="neutral",
-            mood_closed="neutral",
-            turn_count=len(turns),
-            open_loops=[],
-            resolved_threads=[],
+    def __init__(self, summary: str) -> None:
+        self._summary = summary
+
+    async def digest(self, turns: Sequence[Turn]) -> Digest:
+        return Digest(
+            Arc(
+                summary=self._summary,
+                primary_themes=[],
+                mood_opened="neutral",
+                mood_closed="neutral",
+                turn_count=len(turns),
+                open_loops=[],
+                resolved_threads=[],
+            )
         )
 
+    async def close(self) -> None:
+        pass
+
+
+async def end_session(store: SqlStore, owner: str, summary: str, *, thread_id: str = "t") -> None:
+    """A session of one turn."""
     await store.turns.record(any_turn("hm", thread_id=thread_id, owner=owner))
-    assert await Finalizer(store, summarize=summarize).finalize(thread_id, owner=owner, session_id=None)
+    finalizer = Finalizer(store, summarizer=Said(summary))
+    assert await finalizer.finalize(thread_id, owner=owner, session_id=None)
 
 
 async def texts(store: SqlStore, owner: str, kind: Kind = Kind.FACT) -> list[str]:
