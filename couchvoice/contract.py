@@ -368,6 +368,26 @@ class LiveSessionsReply(_Reply):
     sessions: list[LiveSessionReply]
 
 
+class CrisisEntryReply(_Reply):
+    """An entry of the crisis log: what was done and found, never what was said, by whom or on which thread."""
+
+    created_at: datetime
+    kind: str  # crisis, missed_crisis, invented_number
+    memory_mode: str
+    session_id: str | None = None
+    tools: list[str] = []
+    lookup_status: str | None = None
+    risk_level: str | None = None
+    numbers: int = 0
+    judged_by: str | None = None
+
+
+class CrisisLogReply(_Reply):
+    """``GET /api/admin/crisis``: newest first, at most 100."""
+
+    entries: list[CrisisEntryReply]
+
+
 class ErrorDetail(_Reply):
     code: str
     message: str

@@ -164,7 +164,7 @@ def _new_backend_app(
     import httpx
 
     from couchvoice.backend import SqlStore, create_app
-    from couchvoice.backend.companion import configured_crisis_desk, configured_lookup
+    from couchvoice.backend.companion import configured_crisis_watch, configured_lookup
     from couchvoice.backend.finalizer import Finalizer
     from couchvoice.backend.providers.catalog import open_providers
     from couchvoice.backend.pseudonyms import Pseudonyms
@@ -185,7 +185,7 @@ def _new_backend_app(
         guards=guards,
         finalize_at_shutdown=finalize_at_shutdown,
         enabled=settings.realtime_enabled,
-        crisis=configured_crisis_desk(settings.companion),
+        crisis=configured_crisis_watch(settings.companion),
         grounded=configured_lookup(settings.companion),
         pseudonyms=Pseudonyms(settings.state_dir),
     )

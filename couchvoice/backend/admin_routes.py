@@ -13,28 +13,36 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
+from couchvoice.backend.crisis.log import CrisisEntry
+from couchvoice.backend.crisis.watch import CrisisWatch
 from couchvoice.backend.figures import CONTENT_TYPE, Figures, tell
 from couchvoice.backend.guard import ADMIN_PREFIX, METRICS_PATH
 from couchvoice.backend.refusals import Refused, failing_as
 from couchvoice.backend.sessions import LiveSession, LiveSessions
 from couchvoice.backend.store import Store
-from couchvoice.contract import LiveSessionReply, LiveSessionsReply
+from couchvoice.contract import CrisisEntryReply, CrisisLogReply, LiveSessionReply, LiveSessionsReply
 
 SESSIONS_PATH = f"{ADMIN_PREFIX}/sessions"
+CRISIS_PATH = f"{ADMIN_PREFIX}/crisis"
+MAX_ENTRIES = 100
 
 
 class AdminEndpoints:
-    def __init__(self, *, sessions: LiveSessions, figures: Figures, store: Store, is_open: bool) -> None:
+    def __init__(
+        self, *, sessions: LiveSessions, figures: Figures, store: Store, crisis: CrisisWatch, is_open: bool
+    ) -> None:
         """``is_open``: there is a credential for operators; else there are the figures alone."""
         self._sessions = sessions
         self._figures = figures
         self._store = store
+        self._crisis = crisis
         self.router = APIRouter()
         self.router.add_api_route(
             METRICS_PATH, self.metrics, methods=["GET"], response_class=Response, responses={200: {"content": _TEXT}}
         )
         if is_open:
             self.router.add_api_route(SESSIONS_PATH, self.listed, methods=["GET"])
+            self.router.add_api_route(CRISIS_PATH, self.crises, methods=["GET"])
             self.router.add_api_route(f"{SESSIONS_PATH}/{{session_id}}", self.disconnect, methods=["DELETE"])
 
     async def metrics(self) -> Response:
@@ -56,6 +64,15 @@ class AdminEndpoints:
             tell("disconnect", session_id=session_id)
             return _reply(session, time.monotonic())
 
+    async def crises(self) -> CrisisLogReply:
+        """The newest entries of the crisis log, those of this process's incognito talks among them."""
+        with failing_as("crisis_log_failed", "the crisis log could not be read"):
+            kept = await self._store.crisis.entries(limit=MAX_ENTRIES)
+            passing = await self._crisis.incognito.entries(limit=MAX_ENTRIES)
+            entries = [(entry, "persistent") for entry in kept] + [(entry, "incognito") for entry in passing]
+            entries.sort(key=lambda pair: pair[0].created_at, reverse=True)
+            return CrisisLogReply(entries=[_entry_reply(entry, mode) for entry, mode in entries[:MAX_ENTRIES]])
+
 
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 
@@ -72,4 +89,18 @@ def _reply(session: LiveSession, now: float) -> LiveSessionReply:
         bytes_out=activity.bytes_out,
         turns=activity.turns,
         tool_calls=activity.tool_calls,
+    )
+
+
+def _entry_reply(entry: CrisisEntry, mode: str) -> CrisisEntryReply:
+    return CrisisEntryReply(
+        created_at=entry.created_at,
+        kind=entry.kind.value,
+        memory_mode=mode,
+        session_id=entry.session_id,
+        tools=list(entry.tools),
+        lookup_status=entry.lookup_status,
+        risk_level=entry.risk_level,
+        numbers=entry.numbers,
+        judged_by=entry.judged_by,
     )

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from couchvoice.backend.admin_routes import AdminEndpoints
 from couchvoice.backend.body_limit import BodyLimit
-from couchvoice.backend.crisis.desk import CrisisDesk
+from couchvoice.backend.crisis.watch import CrisisWatch
 from couchvoice.backend.figures import Figures
 from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.gateway import Gateway
@@ -53,7 +53,7 @@ def create_app(
     finalize_at_shutdown: bool = True,
     endpoints: Mapping[str, Provider] | None = None,
     memory: MemorySource | None = None,
-    crisis: CrisisDesk | None = None,
+    crisis: CrisisWatch | None = None,
     grounded: GroundedLookup | None = None,
     enabled: bool = True,
     pseudonyms: Pseudonyms | None = None,
@@ -61,18 +61,18 @@ def create_app(
     """Without ``guards`` whoever calls is believed. Raises ConfigError when ``session`` cannot be asked.
 
     ``endpoints``: the providers that a caller of the gateway may choose, by name; None: ``provider`` alone.
-    ``crisis``: where lines are looked up; ``grounded``: what is asked before the shipped corpus is. ``memory`` None:
-    what ``store`` remembers. ``enabled`` False: no session is opened. Without ``pseudonyms`` those in the log change
-    with each start.
+    ``crisis``: where lines are looked up, and who audits; ``grounded``: what is asked before the shipped corpus is.
+    ``memory`` None: what ``store`` remembers. ``enabled`` False: no session is opened. Without ``pseudonyms`` those in
+    the log change with each start.
     """
     finalizer = finalizer or Finalizer(store)
     session = session or SessionSettings()
     guards = guards or Guards()
-    crisis, grounded = crisis or CrisisDesk(), grounded or GroundedLookup()
+    crisis, grounded = crisis or CrisisWatch(), grounded or GroundedLookup()
     endpoints = {provider.name: provider} if endpoints is None else endpoints
     pseudonyms = pseudonyms or Pseudonyms()
     sessions, recollections = LiveSessions(pseudonyms), Recollections(store, memory or RememberedMemory(store))
-    scope, figures = SessionScope(sessions, store), Figures(sessions, pseudonyms)
+    scope, figures = SessionScope(sessions, store), Figures(sessions, pseudonyms, audits=crisis.auditor.counts)
     opener = SessionOpener(
         provider=provider,
         settings=session,
@@ -104,13 +104,12 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
-            async with finalizer.running():
+            async with crisis.running(), finalizer.running():
                 yield
             if finalize_at_shutdown:
                 await finalizer.shut_down()
         finally:
             await voice.close()
-            await crisis.close()
             await grounded.close()
             await store.close()
             for open_provider in {provider, *endpoints.values()}:
@@ -140,7 +139,9 @@ def create_app(
     app.add_api_route(HEALTH_PATH, _health, methods=["GET"])
     app.add_api_route(READY_PATH, _readiness(store), methods=["GET"])
     app.include_router(voice.router)
-    operators = AdminEndpoints(sessions=sessions, figures=figures, store=store, is_open=guards.admin is not None)
+    operators = AdminEndpoints(
+        sessions=sessions, figures=figures, store=store, crisis=crisis, is_open=guards.admin is not None
+    )
     app.include_router(operators.router)
     app.include_router(VoiceAssistEndpoint(opener=opener, provider=provider).router)
     gateway = Gateway(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from couchvoice.backend.crisis.classifier import ModerationsClassifier
 from couchvoice.backend.crisis.desk import CrisisDesk
 from couchvoice.backend.crisis.resources import Resource
+from couchvoice.backend.crisis.watch import CrisisWatch
 from couchvoice.backend.lookup.grounded import GroundedLookup
 from couchvoice.backend.lookup.http_source import HttpSource
 from couchvoice.backend.lookup.passage import Passage
@@ -17,9 +19,12 @@ def configured_lookup(settings: CompanionSettings) -> GroundedLookup:
     return GroundedLookup([HttpSource("lookup", settings.lookup_url, Passage, key=settings.lookup_key)])
 
 
-def configured_crisis_desk(settings: CompanionSettings) -> CrisisDesk:
+def configured_crisis_watch(settings: CompanionSettings) -> CrisisWatch:
     """Raises ConfigError."""
-    if settings.crisis_lookup_url is None:
-        return CrisisDesk()
-    url, key = settings.crisis_lookup_url, settings.lookup_key
-    return CrisisDesk(live=HttpSource("crisis_lookup", url, Resource, key=key))
+    live = None
+    if settings.crisis_lookup_url is not None:
+        live = HttpSource("crisis_lookup", settings.crisis_lookup_url, Resource, key=settings.lookup_key)
+    classifier = None
+    if settings.audit_url is not None:
+        classifier = ModerationsClassifier(settings.audit_url, model=settings.audit_model, key=settings.audit_key)
+    return CrisisWatch(CrisisDesk(live=live), classifier=classifier)

@@ -13,6 +13,7 @@ ERROR_CODES: Mapping[str, str] = {
     "body_timeout": "the body did not come in time",
     "body_too_large": "the body is larger than its path takes",
     "cors_not_allowed": "the preflight of a page that may not call",
+    "crisis_log_failed": "the crisis log could not be read: the backend's log says why",
     "credentials_not_found": "the backend has no key for the provider",
     "database_newer": "the database was written by a newer version of the backend",
     "database_unavailable": "the database does not answer: try again later",

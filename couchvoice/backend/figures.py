@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -36,15 +36,20 @@ _events = logging.getLogger("couchvoice.backend.events")
 
 
 class Figures:
-    """Of this process, since it started: whoever runs several adds them up. ``clock`` gives seconds."""
+    """Of this process, since it started: whoever runs several adds them up.
+
+    ``audits``: what came of them, by a word; ``clock`` gives seconds.
+    """
 
     def __init__(
         self,
         sessions: LiveSessions,
         pseudonyms: Pseudonyms | None = None,
         *,
+        audits: Mapping[str, int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._audits = {} if audits is None else audits
         self._sessions = sessions
         self._pseudonyms = pseudonyms or Pseudonyms()
         self._clock = clock
@@ -128,6 +133,7 @@ class Figures:
         for name, text, label, counted in (
             ("realtime_turns", "Turns that came.", "outcome", self.turns),
             ("realtime_bytes", "Bytes of requests (in) and answers (out).", "direction", self.bytes),
+            ("couchvoice_audits", "What audits of turns have found, skipped, or failed at.", "result", self._audits),
         ):
             family = CounterMetricFamily(name, text, labels=[label])
             for value, number in sorted(counted.items()):

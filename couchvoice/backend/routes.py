@@ -13,7 +13,7 @@ from fastapi import APIRouter
 
 from couchvoice.backend.activity import LiveState
 from couchvoice.backend.briefing import Briefing
-from couchvoice.backend.crisis.desk import CrisisDesk
+from couchvoice.backend.crisis.watch import CrisisWatch
 from couchvoice.backend.end_reply import INCOGNITO_END, end_reply
 from couchvoice.backend.exercises import MemoryExerciseBook, Place
 from couchvoice.backend.figures import Figures, tell
@@ -71,7 +71,7 @@ class VoiceEndpoints:
         opener: SessionOpener,
         limits: Limits,
         figures: Figures,
-        crisis: CrisisDesk,
+        crisis: CrisisWatch,
         grounded: GroundedLookup,
     ) -> None:
         self._store = store
@@ -121,7 +121,7 @@ class VoiceEndpoints:
                 ],
                 store=self._store if mode == "persistent" else None,
                 said_item=_said_item(request),
-                crisis=self._crisis,
+                crisis=self._crisis.desk,
                 grounded=self._grounded,
                 exercises=self._store.exercises if mode == "persistent" else self._exercises,
             )
@@ -152,7 +152,13 @@ class VoiceEndpoints:
             )
             kept = self._scope.floor(request, session) == "persistent"
             count = await self._store.turns.record(turn) if kept else 0
-            self._crisis.turn_over(request.thread_id, owner=turn.owner, user_text=request.user_text)
+            await self._crisis.turn_over(
+                request,
+                owner=turn.owner,
+                session_id=turn.session_id,
+                kept=self._store.crisis if kept else None,
+                message_count=count,
+            )
             self._figures.recorded(request.outcome, kept=kept)
             if session is not None:
                 session.activity.turns += 1
@@ -164,7 +170,7 @@ class VoiceEndpoints:
             place = Place(_owner(request, caller, session), request.thread_id)
             self._tools.background.end(place.thread_id, owner=place.owner)
             self._exercises.forget(place)
-            self._crisis.talk_over(place.thread_id, owner=place.owner)
+            self._crisis.desk.talk_over(place.thread_id, owner=place.owner)
             if session is not None:
                 session.activity.state = LiveState.ENDED
             if self._scope.floor(request, session) == "incognito":

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from couchvoice.backend.database import Database
 from couchvoice.backend.memory.sql_memories import SqlMemories
+from couchvoice.backend.sql_crisis_log import SqlCrisisLog
 from couchvoice.backend.sql_endings import SqlEndings
 from couchvoice.backend.sql_exercises import SqlExercises
 from couchvoice.backend.sql_sessions import SqlSessions
@@ -23,6 +24,7 @@ class SqlStore:
         self.threads = SqlThreads(self.database)
         self.endings = SqlEndings(self.database)
         self.sessions = SqlSessions(self.database)
+        self.crisis = SqlCrisisLog(self.database)
         self.memory = SqlMemories(self.database)
         self.exercises = SqlExercises(self.database)
 

@@ -11,7 +11,7 @@ from couchvoice.backend.memory.sql_search import overwrite
 from couchvoice.backend.memory.sql_writing import erase_owner, erase_thread
 from couchvoice.backend.sql_rows import lock_thread, not_found, thread_of
 from couchvoice.backend.store import Gone, Place, Thread
-from couchvoice.backend.tables import arcs, exercise_runs, sessions, threads, turns
+from couchvoice.backend.tables import arcs, crisis_log, exercise_runs, sessions, threads, turns
 
 
 class SqlThreads:
@@ -89,6 +89,6 @@ class SqlThreads:
 
 async def _delete(connection: AsyncConnection, thread_id: str, owner: str) -> None:
     await erase_thread(connection, owner, thread_id)
-    for table in (turns, arcs, sessions, exercise_runs):
+    for table in (crisis_log, turns, arcs, sessions, exercise_runs):
         await connection.execute(delete(table).where(table.c.thread_id == thread_id))
     await connection.execute(delete(threads).where(threads.c.id == thread_id))

@@ -10,8 +10,10 @@ from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from couchvoice.backend.crisis.log import crisis_of
 from couchvoice.backend.database import Database
 from couchvoice.backend.refusals import Refused
+from couchvoice.backend.sql_crisis_log import add_entry
 from couchvoice.backend.sql_rows import TURN_COLUMNS, kept_turn_of, lock_thread, not_found, turns_of
 from couchvoice.backend.store import Counts, Finalization, KeptTurn, Turn
 from couchvoice.backend.tables import arcs, threads, turns
@@ -89,6 +91,9 @@ class SqlTurns:
                     created_at=now,
                 )
             )
+            entry = crisis_of(turn.tool_calls, thread_id=turn.thread_id, session_id=turn.session_id, now=now)
+            if entry is not None:
+                await add_entry(connection, entry, number=changes["turn_count"])
             return int(changes["message_count"])
 
 

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.crisis.log import CrisisLog
 from couchvoice.backend.exercises.book import ExerciseBook
 from couchvoice.backend.memory.memories import Memories
 from couchvoice.backend.memory.records import Lesson
@@ -215,6 +216,9 @@ class Store(Protocol):
 
     @property
     def memory(self) -> Memories: ...
+
+    @property
+    def crisis(self) -> CrisisLog: ...
 
     @property
     def exercises(self) -> ExerciseBook: ...

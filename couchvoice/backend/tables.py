@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = "0004"  # the newest of the migrations
+SCHEMA_VERSION = "0005"  # the newest of the migrations
 
 
 class Moment(TypeDecorator[datetime]):
@@ -136,4 +136,21 @@ exercise_runs = Table(
     Column("changed_at", Moment, nullable=False),
     Index("ix_exercise_runs_owner_thread_id", "owner", "thread_id"),
     Index("ix_exercise_runs_thread_id", "thread_id"),
+)
+
+crisis_log = Table(
+    "crisis_log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("thread_id", ForeignKey("threads.id"), nullable=False),
+    Column("turn", Integer, nullable=False),  # its number
+    Column("session_id", String),
+    Column("kind", String, nullable=False),
+    Column("tools", JSON, nullable=False),  # their names
+    Column("lookup_status", String),
+    Column("risk_level", String),
+    Column("numbers", Integer, nullable=False),  # how many were invented, never which
+    Column("judged_by", String),
+    Column("created_at", Moment, nullable=False, index=True),
+    UniqueConstraint("thread_id", "turn", "kind", name="uq_crisis_log_thread_id_turn_kind"),
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from couchvoice.backend.companion import configured_crisis_desk
+from couchvoice.backend.companion import configured_crisis_watch
 from couchvoice.backend.crisis import desk as desk_module
 from couchvoice.backend.crisis.desk import NOT_ATTEMPTED, CrisisDesk
 from couchvoice.backend.crisis.places import Lookup
@@ -212,4 +212,4 @@ async def test_talks_at_once_do_not_get_each_others_lines(tmp_path: Any) -> None
 
 def test_a_source_of_lines_is_held_to_the_rules_of_addresses() -> None:
     with pytest.raises(ConfigError):
-        configured_crisis_desk(CompanionSettings(crisis_lookup_url="http://lines.example.com"))
+        configured_crisis_watch(CompanionSettings(crisis_lookup_url="http://lines.example.com"))
