@@ -47,6 +47,7 @@ MemoryMode = Literal["incognito", "persistent"]
 Outcome = Literal["completed", "interrupted", "connection_interrupted"]
 ToolStatus = Literal["started", "completed", "failed"]
 FinalizationStatus = Literal["idle", "in_progress", "completed", "failed"]
+Feedback = Literal["positive", "negative", "skip"]  # skip: asked, and not answered
 ResultStatus = Literal["generating", "completed", "failed", "cancelled"]
 
 GENERATING = "generating"  # ``status`` in the output of a tool whose result comes later
@@ -252,7 +253,7 @@ class EndRequest(_Request):
     thread_id: ThreadId
     user_id: Name | None = None
     memory_mode: MemoryMode = "incognito"
-    feedback: Literal["positive", "negative", "skip"] | None = None
+    feedback: Feedback | None = None
     session_id: Name | None = None
 
 
@@ -296,6 +297,7 @@ class ThreadReply(_Reply):
     finalization: FinalizationStatus
     finalized_at: datetime | None = None
     failure: str | None = None  # why it failed; POST /api/threads/{thread_id}/end tries again
+    feedback: Feedback | None = None  # of its last session that gave any; not in a list
 
 
 class ThreadsReply(_Reply):

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import couchvoice
-from couchvoice.apps.command import fail, settings_from
+from couchvoice.apps.command import Feedback, fail, settings_from
 from couchvoice.apps.config_commands import config_app
 from couchvoice.apps.run_scenarios import run
 from couchvoice.apps.serve_commands import serve_app
@@ -110,12 +110,16 @@ def talk(
     no_transcript: Annotated[
         bool, typer.Option("--no-transcript", help="Let the backend keep that there was a turn, not what was said.")
     ] = False,
+    feedback: Annotated[
+        Feedback | None, typer.Option(help="How the talk was; or type /feedback and the word before its end.")
+    ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Lines of text, no moving view.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object per line on stdout.")] = False,
 ) -> None:
     """Talk. Speak, or type a line and press Enter; Ctrl-C ends the talk, twice at once.
 
-    The lines /text and /voice choose whether the next answers are written or spoken.
+    The lines /text and /voice choose whether the next answers are written or spoken; /feedback positive (negative,
+    skip) says how it was.
     """
     settings = settings_from(
         backend_url=backend,
@@ -146,6 +150,7 @@ def talk(
         volume=volume,
         meter=not no_meter,
         transcript=not no_transcript,
+        feedback=feedback.value if feedback else None,
     )
     try:
         with asyncio.Runner() as runner:

@@ -20,6 +20,14 @@ _EVENTS = "couchvoice.backend.events"
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
+class Feedback(StrEnum):
+    """contract.Feedback, whose import would make --help slow."""
+
+    positive = "positive"
+    negative = "negative"
+    skip = "skip"
+
+
 class Auth(StrEnum):
     none = "none"
     jwt = "jwt"

@@ -32,7 +32,7 @@ from couchvoice.client.voice_session import VoiceSession
 from couchvoice.contract import AUTO_LANGUAGE, UNAVAILABLE, VOICES
 from couchvoice.core.notices import Notice, Problem
 from couchvoice.core.turn_detection import read_turn_detection
-from couchvoice.errors import CouchvoiceError, NotConnected, UpdateRefused
+from couchvoice.errors import CouchvoiceError, InvalidState, NotConnected, UpdateRefused
 from couchvoice.settings import Settings
 
 END_GRACE = 1.5  # seconds after the WAV's end in which its last words may still be on their way
@@ -134,6 +134,9 @@ async def _hold(
         except CouchvoiceError:
             return  # session.error has it
         await _set_up(session, options, show)
+        if options.feedback is not None:
+            with contextlib.suppress(InvalidState):  # the talk is over already
+                session.give_feedback(options.feedback)
         if not (options.is_typed or _is_listened_to(session)):
             show_hint(_UNHEARD)
         if hint := hint_of_noise(session.session_config, suppressed=suppressed):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from couchvoice.audio.echo_policy import EchoPolicy
 from couchvoice.audio.volume import FULL_VOLUME
-from couchvoice.contract import VOICES, MemoryMode, SessionRequest, is_language
+from couchvoice.contract import VOICES, Feedback, MemoryMode, SessionRequest, is_language
 from couchvoice.core.session_update import speed_of
 from couchvoice.errors import ConfigError
 from couchvoice.settings import Settings
@@ -35,6 +35,7 @@ class TalkOptions:
     volume: float = FULL_VOLUME  # percent
     meter: bool = True
     transcript: bool = True
+    feedback: Feedback | None = None
 
     @property
     def is_typed(self) -> bool:

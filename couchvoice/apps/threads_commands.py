@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from couchvoice.apps.command import fail, settings_from
+from couchvoice.apps.command import Feedback, fail, settings_from
 from couchvoice.errors import BackendError, ConfigError, CouchvoiceError
 
 if TYPE_CHECKING:
@@ -118,9 +118,15 @@ def erase(
     typer.echo(f"erased: {_number(gone.threads, 'thread')}, {_number(gone.turns, 'turn')}")
 
 
-def end(thread: _Thread, backend: _Backend = None, user: _User = None, json: _Json = False) -> None:
+def end(
+    thread: _Thread,
+    backend: _Backend = None,
+    user: _User = None,
+    feedback: Annotated[Feedback | None, typer.Option(help="How the talk was.")] = None,
+    json: _Json = False,
+) -> None:
     """Finalize a thread that its talk left open, or whose finalization failed."""
-    reply = _ask(backend, user, lambda threads: threads.end(thread))
+    reply = _ask(backend, user, lambda threads: threads.end(thread, feedback=feedback.value if feedback else None))
     if json:
         return _print_json(reply)
     from couchvoice.apps.screen import clean

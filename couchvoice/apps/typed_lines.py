@@ -13,16 +13,18 @@ from collections.abc import Callable
 from couchvoice.apps.screen import clean
 from couchvoice.client.voice_session import VoiceSession
 from couchvoice.core.notices import Notice, Problem
-from couchvoice.errors import MessageTooLarge, NotConnected, UpdateRefused
+from couchvoice.errors import ConfigError, InvalidState, MessageTooLarge, NotConnected, UpdateRefused
 
 TEXT = "/text"
 VOICE = "/voice"
 MUTE = "/mute"
 UNMUTE = "/unmute"
+FEEDBACK = "/feedback "  # and positive, negative, or skip
 ANSWER_TIMEOUT = 60.0  # seconds; then the next line of a script is said all the same
 
 _WRITTEN = "the next answers will be written"
 _SPOKEN = "the next answers will be spoken"
+_NOTED = "thank you: it goes with the end of this talk"
 _UNHEARD = "no sound will be heard: this talk has no loudspeaker (--output names one)"
 
 
@@ -78,10 +80,13 @@ class TypedLines:
                 self._session.mute()  # the screens show it
             elif line == UNMUTE:
                 self._session.unmute()
+            elif line.startswith(FEEDBACK):
+                self._session.give_feedback(line.removeprefix(FEEDBACK).strip())
+                self._show_hint(_NOTED)
             elif clean(line):  # nobody says a lone NUL
                 self._session.send_message(line)
         except NotConnected:
             pass  # the talk ended as Enter was pressed
-        except (MessageTooLarge, UpdateRefused) as exc:
+        except (ConfigError, InvalidState, MessageTooLarge, UpdateRefused) as exc:
             if exc.code != NotConnected.code:  # as above
                 self._show(Problem(exc.code, str(exc)))

@@ -58,6 +58,7 @@ class Figures:
         self.failures: Counter[tuple[str, str]] = Counter()  # by provider and reason
         self.tool_calls: Counter[tuple[str, str]] = Counter()  # by name and status
         self.turns: Counter[str] = Counter()  # by outcome
+        self.feedback: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()  # in, out
         self.reconnects = 0
 
@@ -132,6 +133,7 @@ class Figures:
             yield pairs
         for name, text, label, counted in (
             ("realtime_turns", "Turns that came.", "outcome", self.turns),
+            ("realtime_feedback", "How talks were found.", "feedback", self.feedback),
             ("realtime_bytes", "Bytes of requests (in) and answers (out).", "direction", self.bytes),
             ("couchvoice_audits", "What audits of turns have found, skipped, or failed at.", "result", self._audits),
         ):

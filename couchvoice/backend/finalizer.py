@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from couchvoice.backend.crisis.log import RETENTION
+from couchvoice.backend.feedback import FEEDBACK_KEPT
 from couchvoice.backend.memory.digest import RulesSummarizer, Summarizer
 from couchvoice.backend.memory.promotion import lessons_of
 from couchvoice.backend.store import Arc, Claim, FinalizationInProgress, Store
@@ -99,6 +100,7 @@ class Finalizer:
         await self._store.sessions.purge(opened_before=now - SESSION_KEPT)
         await self._store.memory.deletions.purge(now=now)
         await self._store.crisis.purge(before=now - RETENTION)
+        await self._store.feedback.purge(given_before=now - FEEDBACK_KEPT)
         idle_since = now - timedelta(seconds=self._finalize_after)
         due = await self._store.endings.due(idle_since=idle_since, now=now, limit=BATCH)
         return sum([await self._finalize_quietly(thread_id, idle_since=idle_since) for thread_id in due])

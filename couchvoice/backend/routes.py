@@ -173,12 +173,20 @@ class VoiceEndpoints:
             self._crisis.desk.talk_over(place.thread_id, owner=place.owner)
             if session is not None:
                 session.activity.state = LiveState.ENDED
-            if self._scope.floor(request, session) == "incognito":
+            session_id = session.session_id if session else request.session_id
+            incognito = self._scope.floor(request, session) == "incognito"
+            if request.feedback is not None:
+                self._figures.feedback[request.feedback] += 1
+                if not incognito:
+                    await self._store.feedback.keep(
+                        request.feedback, thread_id=place.thread_id, owner=place.owner, session_id=session_id
+                    )
+            if incognito:
                 return EndReply(finalized=False, detail=INCOGNITO_END)
             arc = await self._finalizer.finalize_when_free(
                 request.thread_id,
                 owner=session.briefing.owner if session else caller.user(request.user_id),
-                session_id=session.session_id if session else request.session_id,
+                session_id=session_id,
             )
             tell("end", finalized=arc is not None)
             return end_reply(arc)

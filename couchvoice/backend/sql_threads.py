@@ -11,7 +11,7 @@ from couchvoice.backend.memory.sql_search import overwrite
 from couchvoice.backend.memory.sql_writing import erase_owner, erase_thread
 from couchvoice.backend.sql_rows import lock_thread, not_found, thread_of
 from couchvoice.backend.store import Gone, Place, Thread
-from couchvoice.backend.tables import arcs, crisis_log, exercise_runs, sessions, threads, turns
+from couchvoice.backend.tables import arcs, crisis_log, exercise_runs, feedback, sessions, threads, turns
 
 
 class SqlThreads:
@@ -83,12 +83,13 @@ class SqlThreads:
             # Of sessions in which nothing was said yet.
             mine = or_(sessions.c.user_id == owner, sessions.c.user_id.is_(None) & (sessions.c.thread_id == owner))
             await connection.execute(delete(sessions).where(mine))
-            await connection.execute(delete(exercise_runs).where(exercise_runs.c.owner == owner))
+            for table in (exercise_runs, feedback):
+                await connection.execute(delete(table).where(table.c.owner == owner))
         return Gone(len(rows), sum(turn_count for _, turn_count in rows))
 
 
 async def _delete(connection: AsyncConnection, thread_id: str, owner: str) -> None:
     await erase_thread(connection, owner, thread_id)
-    for table in (crisis_log, turns, arcs, sessions, exercise_runs):
+    for table in (crisis_log, turns, arcs, sessions, exercise_runs, feedback):
         await connection.execute(delete(table).where(table.c.thread_id == thread_id))
     await connection.execute(delete(threads).where(threads.c.id == thread_id))

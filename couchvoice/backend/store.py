@@ -1,9 +1,9 @@
 """What is kept of persistent talks, and the seams behind which it is kept.
 
 The turns, the threads that they belong to, how those are finalized, the sessions that may go on at another process,
-what is remembered (memory/memories.py), and the exercises that one is in. Law: nothing here prints what was spoken; an
-incognito request never reaches a store; whoever names an owner sees what is that owner's, and anything else is Refused
-(404) as if it were not there.
+what is remembered (memory/memories.py), the exercises that one is in, and how a talk was found. Law: nothing here
+prints what was spoken; an incognito request never reaches a store; whoever names an owner sees what is that owner's,
+and anything else is Refused (404) as if it were not there.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.crisis.log import CrisisLog
 from couchvoice.backend.exercises.book import ExerciseBook
+from couchvoice.backend.feedback import FeedbackBook
 from couchvoice.backend.memory.memories import Memories
 from couchvoice.backend.memory.records import Lesson
 from couchvoice.backend.refusals import Refused
@@ -222,6 +223,9 @@ class Store(Protocol):
 
     @property
     def exercises(self) -> ExerciseBook: ...
+
+    @property
+    def feedback(self) -> FeedbackBook: ...
 
     async def check(self) -> None:
         """Raises Refused (503) when it cannot keep anything now."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = "0005"  # the newest of the migrations
+SCHEMA_VERSION = "0006"  # the newest of the migrations
 
 
 class Moment(TypeDecorator[datetime]):
@@ -153,4 +153,16 @@ crisis_log = Table(
     Column("judged_by", String),
     Column("created_at", Moment, nullable=False, index=True),
     UniqueConstraint("thread_id", "turn", "kind", name="uq_crisis_log_thread_id_turn_kind"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("thread_id", String, nullable=False),  # there may be no such thread: nothing was said in it
+    Column("owner", String, nullable=False, index=True),
+    Column("session_id", String, nullable=False),  # empty: the client did not name it
+    Column("feedback", String, nullable=False),
+    Column("given_at", Moment, nullable=False, index=True),
+    UniqueConstraint("thread_id", "owner", "session_id", name="uq_feedback_thread_id_owner_session_id"),
 )

@@ -27,6 +27,7 @@ from couchvoice.contract import (
     THREADS_PATH,
     DeletedReply,
     EndReply,
+    Feedback,
     HistoryReply,
     KeptTurnReply,
     Message,
@@ -109,13 +110,19 @@ class ThreadEndpoints:
     async def status(self, caller: CurrentCaller, thread_id: _Thread, user_id: _User = None) -> ThreadReply:
         with failing_as("status_failed", "the status could not be read"):
             owner = caller.owner(user_id=user_id, thread_id=thread_id)
-            return _thread_reply(await self._store.threads.find(thread_id, owner=owner))
+            found = await self._store.threads.find(thread_id, owner=owner)
+            feedback = await self._store.feedback.last(thread_id, owner=owner)
+            return _thread_reply(found).model_copy(update={"feedback": feedback})
 
-    async def end(self, caller: CurrentCaller, thread_id: _Thread, user_id: _User = None) -> EndReply:
-        """Finalize what is open, also after it failed."""
+    async def end(
+        self, caller: CurrentCaller, thread_id: _Thread, user_id: _User = None, feedback: Feedback | None = None
+    ) -> EndReply:
+        """Finalize what is open, also after it failed. ``feedback``: how the talk was."""
         with failing_as("thread_end_failed", "the thread could not be finalized"):
             owner = caller.owner(user_id=user_id, thread_id=thread_id)
             await self._store.threads.find(thread_id, owner=owner)
+            if feedback is not None:
+                await self._store.feedback.keep(feedback, thread_id=thread_id, owner=owner, session_id=None)
             arc = await self._finalizer.finalize_when_free(thread_id, owner=owner, session_id=None)
             return end_reply(arc)
 

@@ -25,6 +25,7 @@ from couchvoice.contract import (
     ConfigRequest,
     EndReply,
     EndRequest,
+    Feedback,
     ResultReply,
     ResultRequest,
     SessionReply,
@@ -64,7 +65,7 @@ class Backend(Protocol):
 
     async def record_turn(self, turn: FinishedTurn) -> TurnReply: ...
 
-    async def end_session(self) -> EndReply: ...
+    async def end_session(self, feedback: Feedback | None = None) -> EndReply: ...
 
     async def configure(self, *, mode: str | None = None, voice: str | None = None) -> ConfigReply: ...
 
@@ -135,12 +136,13 @@ class HttpBackend:
             request = without_transcript(request)  # here already: another backend may not know the wish
         return await self._post(TURN_PATH, request, TurnReply, within=TURN_TIMEOUT)
 
-    async def end_session(self) -> EndReply:
+    async def end_session(self, feedback: Feedback | None = None) -> EndReply:
         request = EndRequest(
             thread_id=self._request.thread_id,
             user_id=self._request.user_id,
             memory_mode=self._request.memory_mode,
             session_id=self._reply.session_id if self._reply else None,
+            feedback=feedback,
         )
         return await self._post(END_PATH, request, EndReply, within=END_TIMEOUT)
 

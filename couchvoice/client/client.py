@@ -35,7 +35,7 @@ from couchvoice.client.playback import Playback
 from couchvoice.client.recorder import Recorder
 from couchvoice.client.tool_call import await_result, run_tool
 from couchvoice.client.updates import Updates
-from couchvoice.contract import EndReply, SessionReply
+from couchvoice.contract import EndReply, Feedback, SessionReply
 from couchvoice.core.client_events import ClientEvent, encode_client_event
 from couchvoice.core.effects import (
     CallTool,
@@ -101,6 +101,7 @@ class Client:
         self.reply: SessionReply | None = None
         self.end_reply: EndReply | None = None
         self.end_failed = False
+        self.feedback: Feedback | None = None  # how the person found the talk: goes with ``/end``
         self.failure: CouchvoiceError | None = None
         self.connect_ms: float | None = None
         self.was_open = False  # from here on the backend is owed its ``/end``
@@ -246,7 +247,7 @@ class Client:
             async with asyncio.timeout_at(deadline) as self._settling:
                 await self._recorder.drain()
                 if self._finalize:
-                    self.end_reply = await self._backend.end_session()
+                    self.end_reply = await self._backend.end_session(self.feedback)
         except TimeoutError:
             self.end_failed = True
             self._observe(Problem("finalize_timeout", "the backend did not answer in time at the end of the talk"))

@@ -21,6 +21,7 @@ from couchvoice.contract import (
     THREADS_PATH,
     DeletedReply,
     EndReply,
+    Feedback,
     HistoryReply,
     ThreadReply,
     ThreadsReply,
@@ -60,9 +61,10 @@ class HttpThreads:
     async def status(self, thread_id: str) -> ThreadReply:
         return await self._send("GET", f"{_path(thread_id)}/{STATUS}", ThreadReply)
 
-    async def end(self, thread_id: str) -> EndReply:
+    async def end(self, thread_id: str, *, feedback: Feedback | None = None) -> EndReply:
         """Finalize what is open, also after that failed."""
-        return await self._send("POST", f"{_path(thread_id)}/{END}", EndReply, within=END_TIMEOUT)
+        query = {"feedback": feedback} if feedback is not None else {}
+        return await self._send("POST", f"{_path(thread_id)}/{END}", EndReply, query, within=END_TIMEOUT)
 
     async def delete(self, thread_id: str) -> DeletedReply:
         return await self._send("DELETE", _path(thread_id), DeletedReply)

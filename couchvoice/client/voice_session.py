@@ -14,7 +14,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, cast, get_args
 
 from couchvoice.audio.echo import choose_policy, echo_control
 from couchvoice.audio.echo_policy import EchoPolicy
@@ -31,12 +31,12 @@ from couchvoice.client.client import QUICK_FINISH, Client
 from couchvoice.client.connections import Connections
 from couchvoice.client.endpoints import Endpoints
 from couchvoice.client.own_voice import Speak
-from couchvoice.contract import EndReply, SessionReply, SessionRequest
+from couchvoice.contract import EndReply, Feedback, SessionReply, SessionRequest
 from couchvoice.core.notices import Notice
 from couchvoice.core.session_update import Modality
 from couchvoice.core.state import TALK, SessionState
 from couchvoice.core.usage import Usage
-from couchvoice.errors import CouchvoiceError, InvalidState, NotConnected
+from couchvoice.errors import ConfigError, CouchvoiceError, InvalidState, NotConnected
 from couchvoice.transports.tap import Tap
 
 
@@ -227,6 +227,17 @@ class VoiceSession:
         finally:
             if self.can_send:
                 self.end_speaking()
+
+    def give_feedback(self, feedback: str) -> None:
+        """How the person found the talk: positive, negative, or skip. The last word goes with its end.
+
+        Raises InvalidState when the talk has not begun or is over, ConfigError for another word.
+        """
+        if feedback not in get_args(Feedback):
+            raise ConfigError(f'"{feedback}" is no feedback: choose one of {", ".join(get_args(Feedback))}')
+        if self._client is None or self.state is SessionState.ENDED:
+            raise InvalidState("feedback is about a talk that goes on")
+        self._client.feedback = cast(Feedback, feedback)  # it was found among its words
 
     # What one can change: each returns when the provider has taken it, and raises UpdateRefused when it did not
 

@@ -20,6 +20,7 @@ from couchvoice.contract import (
     TURN_PATH,
     ConfigReply,
     EndReply,
+    Feedback,
     ResultReply,
     SessionReply,
     ToolReply,
@@ -102,8 +103,8 @@ class FaultyBackend:
     async def record_turn(self, turn: FinishedTurn) -> TurnReply:
         return await self._through(TURN, TURN_PATH, lambda: self._backend.record_turn(turn))
 
-    async def end_session(self) -> EndReply:
-        return await self._through(END, END_PATH, self._backend.end_session)
+    async def end_session(self, feedback: Feedback | None = None) -> EndReply:
+        return await self._through(END, END_PATH, lambda: self._backend.end_session(feedback))
 
     async def configure(self, *, mode: str | None = None, voice: str | None = None) -> ConfigReply:
         return await self._backend.configure(mode=mode, voice=voice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 import wave
@@ -14,7 +15,7 @@ import pytest
 from couchvoice.apps.talk import _set_up
 from couchvoice.apps.talk_options import TalkOptions
 from couchvoice.core.notices import Notice
-from tests.apps.command import Command, Ended, started
+from tests.apps.command import Command, Ended, run, started
 from tests.client.stage import talking
 from tests.e2e.minimal_backend import MinimalBackend
 from tests.patience import WAIT
@@ -166,3 +167,13 @@ async def test_a_talk_that_ends_as_it_begins_complains_of_nothing() -> None:
         await stage.session.disconnect()
         await asyncio.wait_for(setting_up, WAIT)
     assert shown == []
+
+
+@pytest.mark.row("J8")
+async def test_feedback_of_the_command_line_is_kept_with_the_talk(tmp_path):
+    place = {"COUCHVOICE_STATE_DIR": str(tmp_path / "state")}
+    talk = ("talk", "--text", "--json", "--memory", "persistent", "--thread", "t1", "--user", "ada")
+    async with started(*talk, "--feedback", "negative", environment=place) as command:
+        assert (await typed(command, GREETING)).status == 0
+    status = await run("threads", "status", "t1", "--user", "ada", "--json", environment=place)
+    assert json.loads(status.stdout)["feedback"] == "negative"

@@ -73,7 +73,8 @@ def test_what_is_kept_is_listed_read_finalized_and_deleted() -> None:
     assert "couchvoice end t2 tries again" in couchvoice("threads", "status", "t2", *ada).stdout
     assert "“boom”" in couchvoice("end", "t2", *ada).stdout
     assert answer("threads", "status", "t2", *ada)["finalization"] == "completed"
-    assert answer("end", "t1", *ada)["turn_count"] == 2
+    assert answer("end", "t1", *ada, "--feedback", "positive")["turn_count"] == 2
+    assert answer("threads", "status", "t1", *ada)["feedback"] == "positive"
 
     assert couchvoice("threads", "delete", "t2", *ada).stdout == "deleted, with 1 turn\n"
     assert couchvoice("threads", "erase", *ada, "--yes").stdout == "erased: 1 thread, 2 turns\n"

@@ -11,7 +11,7 @@ import pytest
 
 from couchvoice.apps import typed_lines
 from couchvoice.apps.typed_lines import TypedLines
-from couchvoice.core.notices import MuteChanged, Notice
+from couchvoice.core.notices import MuteChanged, Notice, Problem
 from tests.client.stage import Stage, talking
 from tests.patience import WAIT, until
 
@@ -103,3 +103,14 @@ async def test_a_command_that_the_end_of_the_talk_overtakes_is_no_problem():
         await typed.stage.session.disconnect()
         await asyncio.wait_for(typed.lines.ended.wait(), WAIT)
         assert typed.shown == []
+
+
+@pytest.mark.row("J8")
+async def test_how_the_talk_was_is_typed_and_goes_with_its_end():
+    async with typing("/feedback great", "/feedback positive", patient=False) as typed:
+        await until(lambda: bool(typed.hints))
+        assert [problem.code for problem in typed.shown if isinstance(problem, Problem)] == ["config_error"]
+        assert typed.said() == []
+        await typed.stage.session.disconnect()
+        (end,) = typed.stage.backend.to("end")
+        assert end["feedback"] == "positive"

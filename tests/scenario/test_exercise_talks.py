@@ -12,6 +12,7 @@ pytestmark = pytest.mark.timeout(120)
 
 STEPS = {exercise.id: exercise.steps for exercise in shipped_catalogue().exercises}
 CLOSING = {exercise.id: exercise.closing for exercise in shipped_catalogue().exercises}
+SLOW = "slo: {connect_ms: 20000, response_ms: 20000}"  # what is said counts here, not how soon
 PROGRESS = "record_guided_exercise_progress"
 
 
@@ -40,6 +41,7 @@ def test_a_breathing_exercise_is_gone_through_by_voice_and_resumes_after_a_resta
         hold(f"""
 memory: persistent
 user: ada
+{SLOW}
 steps:{say("Let us do a breathing exercise.", steps[0].instruction, tool=load)}
 {say("I am ready now.", steps[1].instruction, output="step_id: first_box")}
   - hang_up
@@ -58,6 +60,7 @@ def test_who_is_stuck_or_wants_out_is_heard_by_voice(hold: Hold) -> None:
     first = STEPS["defusion_values_compass"][0]
     passed(
         hold(f"""
+{SLOW}
 steps:{say("I want to think about my values.", first.instruction, tool="load_guided_exercise_skill")}
 {say("I cannot do this.", first.easier, output="runtime_action: repair, step_id: area")}
 {say("I want to stop the exercise.", "that is fine", output="runtime_action: exit")}
