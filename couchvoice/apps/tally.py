@@ -10,13 +10,24 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from couchvoice.audio.playout import PlayoutCounters
-from couchvoice.core.notices import AssistantTranscript, Interrupted, Notice, Problem, TurnRecorded, UsageChanged
+from couchvoice.core.notices import (
+    AssistantTranscript,
+    Interrupted,
+    Notice,
+    Problem,
+    ToolActivity,
+    TurnRecorded,
+    UsageChanged,
+)
 from couchvoice.core.usage import Usage
 
 ANSWER_MISSING = "answer_missing"
 
 # What was said came to nothing; it may have been said again and answered.
 _UNANSWERED = frozenset({"response_timeout", "message_too_large"})
+
+# Of a turn's timings, by the names of the fields below.
+_MEASURED = ("response_ms", "first_transcript_ms", "stt_ms")
 
 # What the summary tells of the received sound, by the names of PlayoutCounters.
 _SOUND = (
@@ -36,6 +47,9 @@ class Tally:
     recorded: int = 0
     refused: int = 0  # turns that the backend did not accept
     response_ms: list[float] = field(default_factory=list)
+    first_transcript_ms: list[float] = field(default_factory=list)
+    stt_ms: list[float] = field(default_factory=list)
+    tool_ms: list[float] = field(default_factory=list)
     stop_ms: list[float] = field(default_factory=list)  # of the interruptions whose end a card told
     usage: Usage | None = None  # None: the provider counts nothing
     answers: int = 0
@@ -55,8 +69,11 @@ class Tally:
                 self.turns += 1
                 self.recorded += recorded
                 self.refused += not accepted
-                if (ms := turn.timings.get("response_ms")) is not None:
-                    self.response_ms.append(float(ms))
+                for name in _MEASURED:
+                    if (ms := turn.timings.get(name)) is not None:
+                        getattr(self, name).append(float(ms))
+            case ToolActivity(ms=float(ms), status="completed" | "failed"):
+                self.tool_ms.append(ms)
             case Interrupted(stop_ms=float(ms)):
                 self.stop_ms.append(ms)
             case AssistantTranscript(final=True):
@@ -81,7 +98,7 @@ class Summary:
     exit_status: int
 
     def as_line(self) -> dict[str, Any]:
-        latencies, stops = sorted(self.tally.response_ms), sorted(self.tally.stop_ms)
+        latencies = self.tally.response_ms
         return {
             "type": "summary",
             "turns": self.tally.turns,
@@ -91,12 +108,20 @@ class Summary:
             "transport": self.transport,
             "connect_ms": None if self.connect_ms is None else round(self.connect_ms, 1),
             "first_response_ms": self.tally.response_ms[0] if latencies else None,
-            "response_ms": {"p50": percentile(latencies, 50), "p95": percentile(latencies, 95)},
+            "response_ms": _summed_up(latencies),
+            "first_transcript_ms": _summed_up(self.tally.first_transcript_ms),
+            "stt_ms": _summed_up(self.tally.stt_ms),
+            "tool_ms": _summed_up(self.tally.tool_ms),
             "audio": {name: getattr(self.audio, name) if self.audio else None for name in _SOUND},
-            "barge_in_ms": {"p50": percentile(stops, 50), "p95": percentile(stops, 95)},
+            "barge_in_ms": _summed_up(self.tally.stop_ms),
             "usage": None if self.tally.usage is None else asdict(self.tally.usage),
             "exit": self.exit_status,
         }
+
+
+def _summed_up(values: list[float]) -> dict[str, float | None]:
+    ordered = sorted(values)
+    return {"p50": percentile(ordered, 50), "p95": percentile(ordered, 95)}
 
 
 def percentile(ordered: list[float], percent: int) -> float | None:

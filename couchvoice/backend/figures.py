@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Any
 
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import CollectorRegistry
 
 from couchvoice.backend.activity import Traffic
+from couchvoice.backend.latencies import Latencies
 from couchvoice.backend.pseudonyms import Pseudonyms
 from couchvoice.backend.refusals import Refused
 from couchvoice.backend.sessions import LiveSessions
@@ -61,6 +63,7 @@ class Figures:
         self.feedback: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()  # in, out
         self.reconnects = 0
+        self.latencies = Latencies()
 
     @contextmanager
     def opening(self, provider: str, owner: str, mode: MemoryMode) -> Iterator[None]:
@@ -97,9 +100,10 @@ class Figures:
         self.bytes["out"] += traffic.sent
         traffic.settle()
 
-    def recorded(self, outcome: str, *, kept: bool) -> None:
+    def recorded(self, outcome: str, timings: Mapping[str, Any], *, kept: bool) -> None:
         """A turn came."""
         self.turns[outcome] += 1
+        self.latencies.add(timings)
         tell("turn", outcome=outcome, kept=kept)
 
     @contextmanager
@@ -141,6 +145,7 @@ class Figures:
             for value, number in sorted(counted.items()):
                 family.add_metric([value], number)
             yield family
+        yield self.latencies.family()
         yield CounterMetricFamily("realtime_barge_ins", "Answers that were spoken over.", self.turns["interrupted"])
         yield CounterMetricFamily("realtime_reconnects", "Sessions on a thread that had a live one.", self.reconnects)
         yield GaugeMetricFamily("realtime_active_sessions", "Sessions that are alive.", len(self._sessions.active()))

@@ -159,7 +159,7 @@ class VoiceEndpoints:
                 kept=self._store.crisis if kept else None,
                 message_count=count,
             )
-            self._figures.recorded(request.outcome, kept=kept)
+            self._figures.recorded(request.outcome, request.timings, kept=kept)
             if session is not None:
                 session.activity.turns += 1
             return TurnReply(recorded=kept, thread_id=request.thread_id, message_count=count)

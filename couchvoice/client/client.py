@@ -203,6 +203,7 @@ class Client:
         self.connect_ms = (self._now() - started) * 1000
         await self._sink.open(self.playback.buffer)
         self.was_open = True
+        self.session.measured("connect_ms", round(self.connect_ms, 1))
         self._perform(self.session.opened(self._now()))
         log.info("- ready after %.0f ms", self.connect_ms)
 
@@ -343,6 +344,8 @@ class Client:
             log.info("= %s", notice.state.value)
             if notice.state in _READY:
                 self.ready.set()
+        elif isinstance(notice, Interrupted) and notice.stop_ms is not None:
+            self.session.measured("stop_ms", notice.stop_ms)
         self._observer(notice)
 
     def _device_changed(self, report: DeviceReport) -> None:

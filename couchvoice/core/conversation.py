@@ -101,7 +101,7 @@ class Conversation:
             case server.SessionCreated() | server.SessionUpdated():
                 return self.configure(event.session, now)
             case server.SpeechStarted():
-                return self._speech_started(event.item_id)
+                return self._speech_started(event.item_id, now)
             case server.SpeechStopped():
                 self._floor.speech_stopped(event.item_id, now)
                 return []
@@ -129,6 +129,10 @@ class Conversation:
                 return []  # the session counts them
             case _:
                 assert_never(event)
+
+    def measured(self, name: str, ms: float) -> None:
+        """Told with the next turn that is over."""
+        self._ledger.measured(name, ms)
 
     def transcribed(self, event: UserWords, now: float) -> list[Effect]:
         """What the user said is known better now. The only fact that is of use after the talk, too."""
@@ -243,8 +247,8 @@ class Conversation:
 
     # Server events
 
-    def _speech_started(self, item_id: str) -> list[Effect]:
-        if not self._floor.speech_started(item_id):
+    def _speech_started(self, item_id: str, now: float) -> list[Effect]:
+        if not self._floor.speech_started(item_id, now):
             return []
         self._bridge.doubt(self._gate.running())
         return self._ear.cut(self._gate.running())

@@ -61,16 +61,18 @@ class Floor:
             return waiting
         return []
 
-    def speech_started(self, item_id: str) -> bool:
+    def speech_started(self, item_id: str, now: float) -> bool:
         """Whether that interrupts the assistant."""
         if not self._detection.detects:
             return False  # a late word of a detection that was switched off
+        self._ledger.speech_began(item_id, now)
         self._spoken = item_id
         self._gate.hold()
         return self._detection.interrupts
 
     def speech_stopped(self, item_id: str, now: float) -> None:
         self.user_item(item_id, now)
+        self._ledger.speech_ended(item_id, now)
         if self._spoken is not None:
             self._spoken = None
             self._gate.leave(now)  # the commit follows: before it, an answer would miss these words

@@ -88,6 +88,10 @@ class Session:
         self._warm_at = now + WARMING_TIMEOUT
         return self._enter(SessionState.WARMING)
 
+    def measured(self, name: str, ms: float) -> None:
+        """A figure of the talk that the owner has: told with the next turn that is recorded."""
+        self._conversation.measured(name, ms)
+
     def close(self, now: float) -> list[Effect]:
         """The user has had enough. Transcripts that are owed may still be fed until the session is ``settled``."""
         return self._finish(self._ending, now, patience=LAST_TRANSCRIPT_TIMEOUT)

@@ -60,8 +60,18 @@ class FinishedTurn:
 
 @dataclass(slots=True)
 class UserItem:
+    """Times are of what was spoken: its beginning and end, the first words of its transcript, and all of it."""
+
     text: str = ""
     transcript: Transcript = Transcript.PENDING
+    begun_at: float | None = None
+    spoken_at: float | None = None
+    written_at: float | None = None
+    told_at: float | None = None
+
+    def written(self, now: float) -> None:
+        """Some of its words are known."""
+        self.written_at = now if self.written_at is None else self.written_at
 
 
 # Two turns are the same only if they are one: compared by value, two empty ones would be mixed up.
@@ -151,7 +161,8 @@ class Turn:
             if item.transcript is Transcript.PENDING:
                 item.transcript = Transcript.MISSING
 
-    def finished(self, index: int, key: str) -> FinishedTurn:
+    def finished(self, index: int, key: str, measured: Mapping[str, float]) -> FinishedTurn:
+        """``measured`` elsewhere since the last turn was."""
         return FinishedTurn(
             index=index,
             client_turn_id=f"{key}-{index}",
@@ -159,7 +170,7 @@ class Turn:
             assistant_text=self.assistant_text,
             tool_calls=tuple(_finished_calls(self.calls)),
             outcome=self.outcome,
-            timings=dict(_timings(self)),
+            timings={**measured, **dict(_timings(self))},
         )
 
 
@@ -179,10 +190,13 @@ def _timings(turn: Turn) -> Iterator[tuple[str, Any]]:
     """
     sounds = [answer.sounded_at for answer in turn.answers.values() if answer.sounded_at is not None]
     if turn.spoken_at is not None and (replies := [at for at in sounds if at >= turn.spoken_at]):
-        yield "response_ms", round((min(replies) - turn.spoken_at) * 1000, 1)
+        yield "response_ms", _ms(turn.spoken_at, min(replies))
     words = [answer.worded_at for answer in turn.answers.values() if answer.worded_at is not None]
     if turn.typed_at is not None and (replies := [at for at in sounds + words if at >= turn.typed_at]):
-        yield "typed_response_ms", round((min(replies) - turn.typed_at) * 1000, 1)
+        yield "typed_response_ms", _ms(turn.typed_at, min(replies))
+    yield from _transcription_times(turn.items.values())
+    if took := [call.ms for call in turn.calls if call.ms is not None]:
+        yield "tool_ms", max(took)
     transcripts = {item.transcript for item in turn.items.values()}
     for problem in (Transcript.FAILED, Transcript.MISSING):
         if problem in transcripts:
@@ -191,3 +205,18 @@ def _timings(turn: Turn) -> Iterator[tuple[str, Any]]:
     for answer in turn.answers.values():
         if answer.status in ("failed", "incomplete"):
             yield "response_status", answer.status
+
+
+def _transcription_times(items: Iterable[UserItem]) -> Iterator[tuple[str, float]]:
+    """Of the first words that were written down, and of the last that were spoken."""
+    for item in items:
+        if item.begun_at is not None and item.written_at is not None:
+            yield "first_transcript_ms", _ms(item.begun_at, item.written_at)
+            break
+    told = [(item.spoken_at, item.told_at) for item in items if item.spoken_at is not None and item.told_at is not None]
+    if told:
+        yield "stt_ms", _ms(*told[-1])
+
+
+def _ms(since: float, until: float) -> float:
+    return round(max(0.0, until - since) * 1000, 1)

@@ -41,6 +41,8 @@ class TurnLedger:
         self._by_response: dict[str, Turn] = {}
         self._output_items: dict[str, str] = {}  # assistant or call item id -> response id
         self._unplaced: dict[str, str] = {}  # output item id -> previous_item_id that nobody knows yet
+        self._begun: dict[str, float] = {}  # when the words of an item that is not here yet began
+        self._measured: dict[str, float] = {}  # elsewhere, for the next turn that is over
         self._past: deque[Line] = deque(maxlen=REMEMBERED_LINES)
         self._past_items: set[str] = set()
         self._past_responses: set[str] = set()
@@ -52,14 +54,27 @@ class TurnLedger:
         """Whether transcripts of the user will come at all."""
         self._patience = TRANSCRIPT_TIMEOUT if told else 0.0
 
+    def measured(self, name: str, ms: float) -> None:
+        """Something of the talk, told with the next turn that is over; of several the longest."""
+        self._measured[name] = max(ms, self._measured.get(name, 0.0))
+
     # What the user said
+
+    def speech_began(self, item_id: str, now: float) -> None:
+        self._begun[item_id] = now
+
+    def speech_ended(self, item_id: str, now: float) -> None:
+        """After ``user_item``: drafts may have told of the item while it was spoken."""
+        if turn := self._by_item.get(item_id):
+            turn.items[item_id].spoken_at = now
 
     def user_item(self, item_id: str, now: float, *, spoken: bool = True) -> None:
         """An item of the user's is in the conversation, or about to be."""
         if self._finished or item_id in self._by_item or item_id in self._past_items:
             return
         turn = self._open[-1] if self._open and self._open[-1].unanswered else self._begin()
-        turn.items[item_id] = UserItem()
+        begun_at = self._begun.pop(item_id, None)
+        turn.items[item_id] = UserItem(begun_at=begun_at, spoken_at=now if spoken else None)
         turn.spoken_at, turn.typed_at = (now, None) if spoken else (None, now)
         self._by_item[item_id] = turn
         for name in [name for name, previous in self._unplaced.items() if previous == item_id]:
@@ -72,11 +87,14 @@ class TurnLedger:
             return delta
         if item.transcript is Transcript.PENDING:
             item.text += delta
+            item.written(now)
         return item.text
 
     def user_final(self, item_id: str, text: str, now: float) -> None:
         if item := self._said(item_id, now):
             item.text, item.transcript = text.strip(), Transcript.FINAL
+            item.written(now)
+            item.told_at = now
 
     def user_failed(self, item_id: str, now: float) -> None:
         if (item := self._said(item_id, now)) and item.transcript is Transcript.PENDING:
@@ -221,7 +239,8 @@ class TurnLedger:
             self._forget(turn)
             if turn.user_text or turn.assistant_text:
                 self._count += 1
-                closed.append(turn.finished(self._count, self._key))
+                closed.append(turn.finished(self._count, self._key, self._measured))
+                self._measured = {}
         return closed
 
     def next_timeout(self) -> float | None:

@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from couchvoice.apps.tally import Tally, percentile
-from couchvoice.core.notices import AssistantTranscript, Interrupted, Notice, Problem, TurnRecorded, UsageChanged
+from couchvoice.core.notices import (
+    AssistantTranscript,
+    Interrupted,
+    Notice,
+    Problem,
+    ToolActivity,
+    TurnRecorded,
+    UsageChanged,
+)
 from couchvoice.core.usage import Usage
 from tests.apps.examples import ALL, summary, turn
 
@@ -21,6 +31,9 @@ def test_a_talk_of_nothing_has_figures_that_are_not_known():
         "connect_ms": None,
         "first_response_ms": None,
         "response_ms": {"p50": None, "p95": None},
+        "first_transcript_ms": {"p50": None, "p95": None},
+        "stt_ms": {"p50": None, "p95": None},
+        "tool_ms": {"p50": None, "p95": None},
         "audio": dict.fromkeys(SOUND),
         "barge_in_ms": {"p50": None, "p95": None},
         "usage": None,
@@ -44,6 +57,19 @@ def test_the_first_latency_is_the_first_and_not_the_smallest():
     assert line["response_ms"] == {"p50": 800.0, "p95": 900.0}
     assert line["connect_ms"] == 45.3
     assert line["audio"] == dict.fromkeys(SOUND, 0) | {"concealed_ms": 40, "underruns": 2}
+
+
+@pytest.mark.row("N4")
+def test_words_and_tools_have_their_figures():
+    tally = Tally()
+    told = replace(turn(), timings={"first_transcript_ms": 700.0, "stt_ms": 120.0})
+    tally.add(TurnRecorded(told, recorded=True, accepted=True))
+    for status, ms in (("started", None), ("completed", 300.0), ("failed", 15.5), ("generating", 2.0)):
+        tally.add(ToolActivity("lookup", "call_1", status, ms))
+    line = summary(tally).as_line()
+    assert line["first_transcript_ms"] == {"p50": 700.0, "p95": 700.0}
+    assert line["stt_ms"] == {"p50": 120.0, "p95": 120.0}
+    assert line["tool_ms"] == {"p50": 15.5, "p95": 300.0}
 
 
 @pytest.mark.row("P5")

@@ -62,6 +62,28 @@ async def test_each_session_that_is_opened_or_not_is_counted_and_told_in_one_lin
     assert (good["code"], bad["code"]) == ("ok", "upstream_auth_failed")
 
 
+@pytest.mark.row("N4")
+async def test_the_latencies_of_turns_are_figures_without_a_word_of_them(watched: BackendEnd) -> None:
+    token = (await watched.session("t1")).json()["session_token"]
+    await watched.turn(
+        token=token,
+        user_text=SPOKEN,
+        timings={"connect_ms": 40, "response_ms": 650.0, "stt_ms": 99.9, "said": SPOKEN, "tool_ms": True},
+    )
+    await watched.turn(
+        token=token, client_turn_id="2", user_text="Hi.", timings={"response_ms": 812, "stop_ms": -1, "stt_ms": 1e300}
+    )
+    found = await figures(watched)
+    stages = ("connect", "first_transcript", "transcription", "response", "barge_in_stop", "tool")
+    assert [found["realtime_latency_seconds_count", stage] for stage in stages] == [1, 0, 1, 2, 0, 0]
+    assert found["realtime_latency_seconds_sum", "response"] == pytest.approx(1.462)
+    buckets = {
+        bound: found["realtime_latency_seconds_bucket", bound, "response"] for bound in ("0.5", "0.8", "1.0", "+Inf")
+    }
+    assert buckets == {"0.5": 0, "0.8": 1, "1.0": 2, "+Inf": 2}
+    assert SPOKEN not in (await watched.http.get("/metrics")).text
+
+
 @pytest.mark.row("N6")
 async def test_the_figures_tell_what_goes_on(watched: BackendEnd) -> None:
     token = (await watched.session("t1")).json()["session_token"]

@@ -344,7 +344,43 @@ def test_the_time_from_the_end_of_speech_to_the_first_sound_is_kept(session: Ses
     feed(session, created("r1"), spoken("r1", "Hi"), at=START + 0.4)
     feed(session, buffer_started("r1"), at=START + 0.65)
     (turn,) = turns(feed(session, done("r1"), buffer_stopped("r1"), at=START + 2))
-    assert turn.timings == {"response_ms": 650.0}
+    assert turn.timings == {"response_ms": 650.0, "first_transcript_ms": 0.0, "stt_ms": 0.0}
+
+
+@pytest.mark.row("N4")
+def test_the_times_of_words_and_tools_are_kept(session: Session) -> None:
+    began, over = server.SpeechStarted(item_id="u1"), server.SpeechStopped(item_id="u1")
+    feed(session, began, at=START)
+    feed(session, draft("u1", "Is memory"), at=START + 0.7)  # while it is being said
+    feed(session, over, server.InputCommitted(item_id="u1"), at=START + 1.5)
+    feed(session, transcript("u1", "Is memory on?"), at=START + 1.62)
+    feed(session, *called("r1", call_item("c1")), at=START + 2)
+    session.tool_finished("c1", {}, START + 2.3)
+    (turn,) = turns(feed(session, *answered("r2", "It is."), at=START + 3))
+    assert {name: turn.timings[name] for name in ("first_transcript_ms", "stt_ms", "tool_ms")} == {
+        "first_transcript_ms": 700.0,
+        "stt_ms": 120.0,
+        "tool_ms": 300.0,
+    }
+
+
+def test_words_that_come_in_parts_are_timed_by_the_first_and_the_last(session: Session) -> None:
+    feed(session, *said("u1"), at=START)
+    feed(session, *said("u2"), at=START + 2)
+    feed(session, transcript("u2", "and milk"), at=START + 2.5)
+    feed(session, transcript("u1", "Tea"), at=START + 3)
+    (turn,) = turns(feed(session, *answered("r1", "Both"), at=START + 4))
+    assert (turn.timings["first_transcript_ms"], turn.timings["stt_ms"]) == (3000.0, 500.0)
+
+
+@pytest.mark.row("N4")
+def test_what_the_owner_measures_is_told_once_with_the_next_turn(session: Session) -> None:
+    for name, ms in (("connect_ms", 40.0), ("stop_ms", 12.0), ("stop_ms", 9.0)):
+        session.measured(name, ms)
+    (turn,) = turns(feed(session, *said("u1", "Hello"), *answered("r1", "Hi")))
+    assert (turn.timings["connect_ms"], turn.timings["stop_ms"]) == (40.0, 12.0)
+    (turn,) = turns(feed(session, *said("u2", "Hello"), *answered("r2", "Hi")))
+    assert "connect_ms" not in turn.timings
 
 
 def test_a_sound_before_the_last_words_is_no_answer_to_them(session: Session) -> None:
@@ -352,7 +388,10 @@ def test_a_sound_before_the_last_words_is_no_answer_to_them(session: Session) ->
     feed(session, *said("u2", "and milk"), done("r1", "cancelled"), at=START + 3)
     text = server.TextDone(response_id="r2", text="Both")
     (turn,) = turns(feed(session, created("r2"), text, done("r2"), at=START + 4))
-    assert (turn.user_text, turn.timings) == ("Tea and milk", {})
+    assert (turn.user_text, turn.timings) == (
+        "Tea and milk",
+        {"first_transcript_ms": 0.0, "stt_ms": 0.0},
+    )
 
 
 @pytest.mark.row("I3")

