@@ -6,9 +6,10 @@ Law: nothing starts that was not asked for, and all that started has ended when 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -66,12 +67,14 @@ async def embedded_ends(
     tools: Sequence[Any] = (),
     server: ServerOptions | None = None,
     replay: Cassette | None = None,
+    now: Callable[[], datetime] | None = None,
 ) -> AsyncIterator[Ends]:
     """The backend, and beside it the local Realtime server when the provider is local and has no URL.
 
     ``recordings`` may be spoken into it (NAME.wav with NAME.txt beside it); ``phrases``: so may what the replies know.
     ``replies`` is a file of rules of your own; ``tools`` are yours beside the backend's; ``server`` is how the
-    Realtime server serves; ``replay`` is what it plays in place of hearing and answering. Raises ConfigError.
+    Realtime server serves; ``replay`` is what it plays in place of hearing and answering; by ``now`` the backend
+    counts the silence that ends a session. Raises ConfigError.
     """
     engines = EngineOptions(recordings=recordings, phrases=phrases, replies=replies)
     local = (settings.provider or "local") == "local"
@@ -79,19 +82,19 @@ async def embedded_ends(
         async with (
             running_realtime_app(engines, server, replay=replay) as app,
             app.asgi.router.lifespan_context(app.asgi),
-            _running_backend(settings, app.asgi, tools) as backend,
+            _running_backend(settings, app.asgi, tools, now) as backend,
         ):
             yield Ends(BACKEND_URL, backend, REALTIME_URL, app.asgi)
     else:
         # A server says so to whoever asks it; here, who can set the key is at the keyboard.
         if missing := missing_key(settings):
             raise ConfigError(missing)
-        async with _running_backend(settings, None, tools) as backend:
+        async with _running_backend(settings, None, tools, now) as backend:
             yield Ends(BACKEND_URL, backend, None, None)
 
 
-async def teach(ends: Ends, recordings: Sequence[Path]) -> None:
-    """Let an embedded Realtime server that is running know more recordings; any other does without.
+async def teach(realtime_app: Any, recordings: Sequence[Path]) -> None:
+    """Let an embedded Realtime server that is running know more recordings; any other (None) does without.
 
     Raises ConfigError for a recording that cannot be read, or does not fit the text beside it.
     """
@@ -99,8 +102,8 @@ async def teach(ends: Ends, recordings: Sequence[Path]) -> None:
     from couchvoice.local.engines.recordings import load_recordings
 
     known = await asyncio.to_thread(load_recordings, recordings)
-    if ends.realtime_app is not None and isinstance(ends.realtime_app.state.recognizer, OfflineHearing):
-        await ends.realtime_app.state.recognizer.learn(known)
+    if realtime_app is not None and isinstance(realtime_app.state.recognizer, OfflineHearing):
+        await realtime_app.state.recognizer.learn(known)
 
 
 @asynccontextmanager
@@ -156,6 +159,7 @@ def _new_backend_app(
     guards: Any = None,
     finalize_at_shutdown: bool = True,
     tools: Sequence[Any] = (),
+    now: Callable[[], datetime] | None = None,
 ) -> Any:
     """The backend as an ASGI application with a lifespan: with its tools, installed ones, and these.
 
@@ -177,7 +181,7 @@ def _new_backend_app(
     store = SqlStore(settings.database)
     return create_app(
         store=store,
-        finalizer=Finalizer(store, finalize_after=settings.finalize_after),
+        finalizer=Finalizer(store, finalize_after=settings.finalize_after, now=now),
         provider=provider,
         endpoints=endpoints,
         tools=ToolRegistry([*STANDARD_TOOLS, *installed_tools(), *tools]),
@@ -192,11 +196,13 @@ def _new_backend_app(
 
 
 @asynccontextmanager
-async def _running_backend(settings: Settings, realtime_app: Any, tools: Sequence[Any]) -> AsyncIterator[Any]:
+async def _running_backend(
+    settings: Settings, realtime_app: Any, tools: Sequence[Any], now: Callable[[], datetime] | None = None
+) -> AsyncIterator[Any]:
     url = REALTIME_URL if realtime_app is not None else None
     # It ends with its one talk, which has ended its session, or was told not to.
     backend = _new_backend_app(
-        settings, realtime_app=realtime_app, realtime_url=url, finalize_at_shutdown=False, tools=tools
+        settings, realtime_app=realtime_app, realtime_url=url, finalize_at_shutdown=False, tools=tools, now=now
     )
     async with backend.router.lifespan_context(backend):
         yield backend

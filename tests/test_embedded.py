@@ -54,12 +54,12 @@ async def test_a_provider_somewhere_else_is_given_no_local_server(tmp_path: Path
 
 async def test_only_a_recording_with_its_text_is_taught_and_whoever_is_elsewhere_needs_none(tmp_path: Path):
     async with embedded_ends(Settings(state_dir=tmp_path), phrases=False) as ends:
-        await teach(ends, [FIRST_TALK])
+        await teach(ends.realtime_app, [FIRST_TALK])
         with pytest.raises(ConfigError, match=r"cannot read .*nobody\.txt"):
-            await teach(ends, [tmp_path / "nobody.wav"])
+            await teach(ends.realtime_app, [tmp_path / "nobody.wav"])
     elsewhere = Settings(state_dir=tmp_path, realtime_url="http://127.0.0.1:1/v1")
     async with embedded_ends(elsewhere) as ends:
-        await teach(ends, [FIRST_TALK])
+        await teach(ends.realtime_app, [FIRST_TALK])
 
 
 @pytest.mark.parametrize("key", [None, Private("")], ids=["none", "empty"])

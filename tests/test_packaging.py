@@ -21,6 +21,9 @@ DATA = (
     "couchvoice/backend/migrations/env.py",
     "couchvoice/local/engines/replies.yaml",
     "couchvoice/py.typed",
+    "couchvoice/scenario/script.schema.json",
+    "couchvoice/scenario/shipped/speech/hello-8k-mono.wav",
+    "couchvoice/scenario/shipped/t02-hello.yaml",
     "couchvoice/scenario/page/page.html",
     "couchvoice/scenario/page/timeline.js",
 )

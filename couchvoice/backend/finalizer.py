@@ -45,7 +45,7 @@ class Finalizer:
         summarizer: Summarizer | None = None,
         min_turns: int = MIN_TURNS,
         finalize_after: float = FINALIZE_AFTER,
-        now: Callable[[], datetime] = _now,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         """``summarizer`` None: by rules. A session of fewer than ``min_turns`` has no arc. Raises ConfigError."""
         if min_turns < 1:
@@ -56,7 +56,7 @@ class Finalizer:
         self._summarizer = summarizer or RulesSummarizer()
         self._min_turns = min_turns
         self._finalize_after = finalize_after
-        self._now = now
+        self._now = now or _now
 
     async def finalize(
         self, thread_id: str, *, owner: str | None, session_id: str | None, idle_since: datetime | None = None

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from couchvoice.scenario.observed import ToolUse, Window
+from couchvoice.scenario.observed import Observed, ToolUse, Window
 from couchvoice.scenario.percentiles import percentile
 from couchvoice.scenario.script import Expect, HistoryCheck, Limits, TextCheck, ToolCheck, TurnCheck
 
@@ -87,7 +87,7 @@ def _checks(expect: Expect, seen: Window) -> Iterator[Check]:
     yield from _equal("finalized", expect.finalized, seen.whole.finalized)
     yield from _text("end_detail", expect.end_detail, seen.whole.end_detail)
     if expect.history is not None:
-        yield from _history(expect.history, seen.whole.history or [])
+        yield from _history(expect.history, seen.whole)
 
 
 def _within(limits: Limits, figures: Mapping[str, list[float]]) -> Iterator[Check]:
@@ -177,8 +177,10 @@ def _turn(check: TurnCheck, seen: Window) -> Iterator[Check]:
     yield from _equal("turn.tool_calls", check.tool_calls, [call.name for call in told.turn.tool_calls])
 
 
-def _history(check: HistoryCheck, messages: list[str]) -> Iterator[Check]:
+def _history(check: HistoryCheck, seen: Observed) -> Iterator[Check]:
+    messages = seen.history or []
     yield from _equal("history.messages", check.messages, len(messages))
+    yield from _equal("history.finalized", check.finalized, seen.history_finalized)
     yield from _text("history.text", check.text, "\n".join(messages))
 
 

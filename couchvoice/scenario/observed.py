@@ -59,6 +59,7 @@ class Observed:
     finalized: bool | None = None
     end_detail: str = ""
     history: list[str] | None = None  # of the thread, when it was asked for
+    history_finalized: bool = False
     connect_ms: list[float] = field(default_factory=list)
     last_audible: Callable[[], float | None] = lambda: None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)

@@ -133,6 +133,7 @@ class HistoryCheck(_Part, frozen=True, kw_only=True):
     """What the backend has of the thread now."""
 
     messages: _Count | None = None
+    finalized: Annotated[bool | None, Meta(description="Its session was ended, by whomever, and summed up")] = None
     text: Annotated[str | TextCheck | None, Meta(description="All of it, one message a line")] = None
 
 

@@ -45,14 +45,15 @@ async def prepared_speech(scenario: Scenario, folder: Path) -> Speech:
     spoken: dict[Say, NDArray[np.int16]] = {}
     for path, say in scenario.sayings():
         if say not in spoken:
-            spoken[say] = await _spoken(say, folder / f"said-{len(spoken)}.wav", speech)
+            spoken[say] = await sound_of(say, folder / f"said-{len(spoken)}.wav", speech)
         speech.sounds[path] = spoken[say]
     for wav in scenario.script.recordings:
         _know(Path(wav), speech)
     return speech
 
 
-async def _spoken(say: Say, file: Path, speech: Speech) -> NDArray[np.int16]:
+async def sound_of(say: Say, file: Path, speech: Speech) -> NDArray[np.int16]:
+    """At 48 kHz. ``file`` takes it when it is synthesized; ``speech`` is told of the recording. Raises ConfigError."""
     if say.wav is not None:
         _know(Path(say.wav), speech)
         return _louder(read_wav(say.wav).samples, say.gain_db)

@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from couchvoice.client.endpoints import Endpoints
 from couchvoice.client.threads import HttpThreads
@@ -26,10 +28,10 @@ from couchvoice.errors import BackendError, ConfigError, CouchvoiceError, Invali
 from couchvoice.scenario.forwarder import Forwarder
 from couchvoice.scenario.observed import Observed
 from couchvoice.scenario.scenario import Scenario
-from couchvoice.scenario.script import Step
+from couchvoice.scenario.script import Say, Step
 from couchvoice.scenario.scripted_source import ScriptedSource
 from couchvoice.scenario.scripted_weather import ScriptedWeather, scripted_weather
-from couchvoice.scenario.speech import Speech
+from couchvoice.scenario.speech import Speech, sound_of
 from couchvoice.scenario.talk_tap import TalkTap
 from couchvoice.scenario.tool_faults import FaultyBackend, ToolFaults
 from couchvoice.settings import Settings, with_changes
@@ -40,9 +42,18 @@ MOST_TURNS = 100  # of a thread that a script looks at
 
 
 class Stage:
-    """``settings`` say where the ends are; those that they do not name are embedded."""
+    """``settings`` say where the ends are; those that they do not name are embedded. ``tools`` are beside its own."""
 
-    def __init__(self, scenario: Scenario, settings: Settings, speech: Speech, tap: TalkTap, folder: Path) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        settings: Settings,
+        speech: Speech,
+        tap: TalkTap,
+        folder: Path,
+        *,
+        tools: Sequence[Any] = (),
+    ) -> None:
         self.scenario = scenario
         self.speech = speech
         self.tap = tap
@@ -52,6 +63,7 @@ class Stage:
         self._source = ScriptedSource()
         self._settings = _own_settings(scenario, settings, folder)
         self._folder = folder
+        self._tools = tools
         self._thread = f"thread_{secrets.token_hex(8)}"
         self._network = _network(scenario)
         self._ends = AsyncExitStack()
@@ -127,6 +139,16 @@ class Stage:
         """What stands at this path of the script; return when it was said."""
         await self._source.say(self.speech.sounds[path])
 
+    async def learn(self, path: str, say: Say) -> None:
+        """Something more that may be said, at this path. Raises ConfigError."""
+        from couchvoice.embedded import teach
+
+        assert self._endpoints is not None  # it was entered
+        known = len(self.speech.recordings)
+        file = self._folder / f"learnt-{len(self.speech.sounds)}.wav"
+        self.speech.sounds[path] = await sound_of(say, file, self.speech)
+        await teach(self._endpoints.realtime_app, self.speech.recordings[known:])
+
     def change_weather(self, weather: ScriptedWeather) -> None:
         assert self._network is not None  # a script that names weather has one
         self._network.change(weather.weather, weather.direction)
@@ -142,6 +164,7 @@ class Stage:
             try:
                 reply = await threads.history(self._thread, limit=MOST_TURNS)
                 self.observed.history = [message.content for turn in reply.turns for message in turn.messages]
+                self.observed.history_finalized = (await threads.status(self._thread)).finalization == "completed"
             except BackendError as exc:
                 if exc.status != 404:
                     raise
@@ -174,7 +197,9 @@ class Stage:
             # They cost a process; who knows all that will be said needs none.
             phrases=bool(self.speech.unknown),
             replies=Path(script.replies) if script.replies is not None else None,
+            tools=self._tools,
             server=ServerOptions(faults=_faults_file(self.scenario, self._folder)),
+            now=_time_of_day(),
         ) as ends:
             yield Endpoints(**ends._asdict(), provider=settings.provider)
 
@@ -203,6 +228,13 @@ class Stage:
     def _broke(self, error: CouchvoiceError) -> None:
         if self.observed.error is None:
             self.observed.error, self.observed.error_text = error.code, str(error)
+
+
+def _time_of_day() -> Callable[[], datetime]:
+    """As the loop counts it: on the media clock twenty minutes of silence are over in a moment."""
+    clock = asyncio.get_running_loop().time
+    began, at = datetime.now(UTC), clock()
+    return lambda: began + timedelta(seconds=clock() - at)
 
 
 def _own_settings(scenario: Scenario, settings: Settings, folder: Path) -> Settings:

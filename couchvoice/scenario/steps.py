@@ -15,7 +15,7 @@ from couchvoice.scenario.scripted_weather import scripted_weather
 from couchvoice.scenario.stage import Stage
 from couchvoice.scenario.waiting import Waiting
 
-_NEED_A_TALK = frozenset({"say", "silence", "type", "interrupt", "wait"})
+_NEED_A_TALK = frozenset({"say", "silence", "type", "interrupt"})
 
 
 class Steps:
@@ -27,16 +27,20 @@ class Steps:
 
     async def perform_all(self) -> None:
         """Raises StepFailed, and CouchvoiceError for what cannot be."""
-        scenario = self._stage.scenario
-        for self.at, step in scenario.steps():
-            self._stage.tap.step(described(step), line_of(scenario, self.at))
-            if isinstance(step, str):
-                await self._command(step)
-            else:
-                await self._perform(step)
+        for path, step in self._stage.scenario.steps():
+            await self.perform(path, step)
         self.at = WHOLE
         await self._hang_up()
         await self._examiner.examine_whole()
+
+    async def perform(self, path: str, step: Step | Command) -> None:
+        """One step, which stands at ``path``. Raises as ``perform_all``."""
+        self.at = path
+        self._stage.tap.step(described(step), line_of(self._stage.scenario, path))
+        if isinstance(step, str):
+            await self._command(step)
+        else:
+            await self._perform(step)
 
     async def _perform(self, step: Step) -> None:
         if step.verbs[0] in _NEED_A_TALK:
@@ -119,6 +123,7 @@ class Steps:
                 await self._until(moment, PATIENCE)
 
     async def _until(self, moment: Moment, within: float) -> None:
+        await self._talk()
         if not await self._waiting.until(moment, within=within):
             self._examiner.require_whole(self.at)
             raise StepFailed(self.at, f"no {moment} within {within:g} s")
