@@ -37,7 +37,7 @@ class Examiner:
         self._waiting = waiting
         self._default_slo = default_slo
         self._observed = stage.observed
-        self._window = stage.observed.since(0)
+        self.window = stage.observed.since(0)  # what the next expectation looks at
         self._error_is_expected = False
 
     async def examine(self, expect: Expect, path: str) -> None:
@@ -45,17 +45,21 @@ class Examiner:
         loop = asyncio.get_running_loop()
         until = loop.time() + expect.patience
         quiet = await self._waiting.settled(within=expect.patience)
-        window = self._window
+        window = self.window
         await self._look_at_history(expect)
         if self._stage.is_open:
             patience = max(0.0, min(until - loop.time(), SETTLING))
             await self._observed.until(lambda: all(one.passed for one in checked(expect, window)), within=patience)
         failed = self._judge(expect, window, path)
-        self._window = self._observed.since(len(self._observed.notices), self._stage.tap.now)
+        self.look_away()
         if failed:
             restless = "" if quiet else f" (the talk was not quiet within {expect.patience:g} s)"
             raise StepFailed(f"{path}.{failed.path}", sentence_of(failed) + restless)
         self.require_whole(path)
+
+    def look_away(self) -> None:
+        """What has happened so far was looked at."""
+        self.window = self._observed.since(len(self._observed.notices), self._stage.tap.now)
 
     async def examine_whole(self) -> None:
         """The conversation is over: what is expected of all of it, and how fast it was to be. Raises StepFailed."""

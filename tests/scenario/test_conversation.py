@@ -1,0 +1,99 @@
+"""A conversation that a test holds step by step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from couchvoice.errors import ConfigError
+from couchvoice.scenario.conversation import Conversation
+
+pytestmark = [pytest.mark.row("P8"), pytest.mark.timeout(60)]
+
+STORY = "Please tell me a long story."
+ENOUGH = "Stop, that is enough, thank you."
+
+
+def test_an_interruption_is_measured(conversation: Conversation) -> None:
+    conversation.say(STORY)
+    conversation.interrupt(ENOUGH, after_ms=1000)
+    reply = conversation.reply()
+    assert reply.interrupted
+    assert reply.audible
+    assert reply.stop_ms is not None
+    assert reply.stop_ms < 200
+    assert reply.text.endswith("Of course. I am listening.")
+
+
+def test_time_stands_still_while_the_test_thinks(conversation: Conversation) -> None:
+    conversation.say(STORY)
+    conversation.wait("answer")
+    began = conversation.seconds
+    time.sleep(0.05)  # the thinking
+    assert conversation.seconds == began
+    conversation.interrupt()
+    assert conversation.reply().outcome == "interrupted"
+
+
+def test_muted_nobody_is_heard(conversation: Conversation) -> None:
+    conversation.mute()
+    conversation.say(ENOUGH)
+    conversation.silence(1000)
+    assert conversation.reply().user == ""
+    conversation.unmute()
+    conversation.say(ENOUGH)
+    assert conversation.reply().user == ENOUGH
+
+
+@pytest.mark.couchvoice(memory="persistent")
+def test_a_thread_goes_on_after_a_restart(conversation: Conversation) -> None:
+    conversation.type("I feel sad today.")
+    assert conversation.reply().recorded
+    conversation.hang_up()
+    assert conversation.finalized
+    conversation.restart()
+    conversation.connect()
+    conversation.type("What did we talk about last time?")
+    assert "I feel sad today." in conversation.reply().text
+
+
+def test_weather_and_faults_change_as_it_goes_on(conversation: Conversation) -> None:
+    conversation.weather({"name": "delay", "delay": 0.3})
+    conversation.faults(show_memory_status={"fault": "error", "status": 503})
+    conversation.type("Is memory on?")
+    reply = conversation.reply()
+    assert [(call.name, call.status) for call in reply.calls] == [("show_memory_status", "failed")]
+    assert reply.text.endswith("I could not find out whether memory is on.")
+    conversation.faults(show_memory_status=None)
+    conversation.weather("clear")
+    conversation.type("Is memory on?")
+    assert conversation.reply().calls[0].status == "completed"
+
+
+def test_what_does_not_come_is_an_assertion_error(conversation: Conversation) -> None:
+    conversation.type("Thank you very much.")
+    with pytest.raises(AssertionError, match="no tool within 1 s"):
+        conversation.wait("tool", within=1)
+    with pytest.raises(AssertionError, match="the talk is open already"):
+        conversation.connect()
+
+
+def test_a_call_that_cannot_be_is_a_config_error(conversation: Conversation) -> None:
+    for mistake in (
+        lambda: conversation.expect(asistant="x"),
+        lambda: conversation.faults(show_memory_status="sloow"),
+        lambda: conversation.weather("hail"),
+    ):
+        with pytest.raises(ConfigError):
+            mistake()
+
+
+def test_a_conversation_that_nobody_begins_starts_nothing(
+    hold_conversation: Callable[..., Conversation], tmp_path: Path
+) -> None:
+    conversation = hold_conversation()
+    assert conversation.story() == "nothing happened"
+    assert conversation.finalized is None
