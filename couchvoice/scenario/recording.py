@@ -1,13 +1,13 @@
 """Makes a cassette of a talk that was held.
 
-Law: nothing that is secret, or says whose talk it was, is on it; what was said is.
+Law: nothing that is secret, or says whose talk it was, is on it; what was said is. A record knows no such things
+already (TalkTap.keep_back), but for what a file brings; ids of the provider's become numbers here.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -20,12 +20,12 @@ from couchvoice.scenario.talk_record import RawEvent, State, TalkRecord
 _OPENED = "warming"  # the state from the open channel on
 
 
-def cassette_of(record: TalkRecord, secrets: Mapping[str, str | None]) -> Cassette:
-    """``secrets`` as for Scrubber. Raises ConfigError for a talk in which nothing came from the provider."""
+def cassette_of(record: TalkRecord) -> Cassette:
+    """Raises ConfigError for a talk that never began."""
     opened = [state.at for state in record.of(State) if state.state == _OPENED]
     if not opened:
         raise ConfigError(f'no cassette of "{record.name}": the talk never began ({record.error or record.outcome})')
-    scrubber = Scrubber(secrets)
+    scrubber = Scrubber({}, renumber=True)
     takes = [_take(record, scrubber, begin, end) for begin, end in pairwise([*opened, math.inf])]
     return Cassette(record.name, record.began, takes, ogg_from_samples(record.said))
 

@@ -21,15 +21,19 @@ _IDS = re.compile(r"\b(sess|item|resp|event|call|rtc|conv|msg|fc)_(?=[A-Za-z_-]*
 _SECRET_FIELDS = frozenset(
     {"client_secret", "api_key", "authorization", "session_token", "token", "secret", "password"}
 )
-KEPT_BACK = "(scrubbed)"
+KEPT_BACK = "⟨scrubbed⟩"
 _SHORTEST = 6  # characters; a name of two letters would be torn out of every word
 
 
 class Scrubber:
-    """``known``: what is secret, by the name that stands in its place, as in ``{"thread": "thread_5f"}``."""
+    """``known``: what is secret, by the name that stands in its place, as in ``{"thread": "thread_5f"}``.
 
-    def __init__(self, known: Mapping[str, str | None]) -> None:
-        found = {text: f"({name})" for name, text in known.items() if text and len(text) >= _SHORTEST}
+    ``renumber``: the provider's ids, too.
+    """
+
+    def __init__(self, known: Mapping[str, str], *, renumber: bool) -> None:
+        self._renumber = renumber
+        found = {text: f"⟨{name}⟩" for name, text in known.items() if text and len(text) >= _SHORTEST}
         # The longest first: a part of another would leave the rest of it.
         self._known = sorted(found.items(), key=lambda pair: -len(pair[0]))
         self._ids: dict[str, str] = {}
@@ -50,7 +54,8 @@ class Scrubber:
     def text(self, text: str) -> str:
         for secret, name in self._known:
             text = text.replace(secret, name)
-        return _IDS.sub(self._numbered, _KEYS.sub(KEPT_BACK, text))
+        text = _KEYS.sub(KEPT_BACK, text)
+        return _IDS.sub(self._numbered, text) if self._renumber else text
 
     def _field(self, name: str, value: Any) -> Any:
         if name.lower() in _SECRET_FIELDS and value:

@@ -127,7 +127,7 @@ class TalkRecord:
 
     ``outcome``: passed, failed, or broken (``error`` says why). ``figures``: all measurements of a name, in ms, as in
     ``{"response_ms": [812.0, 640.0]}``. ``said`` has left for the provider, ``heard`` is what a listener heard, int16
-    at 48 kHz. ``packets`` is the provider's sound as it came; it is not kept in the file.
+    at 48 kHz. ``packets`` is the provider's sound as it came; it is not in the file.
     """
 
     name: str

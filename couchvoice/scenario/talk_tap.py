@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
+
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, is_audible
 from couchvoice.audio.pacing import Ticker
 from couchvoice.audio.packet_buffer import MediaPacket
@@ -27,6 +29,7 @@ from couchvoice.core.notices import (
     UserTranscript,
 )
 from couchvoice.scenario.incoming import Incoming
+from couchvoice.scenario.scrub import Scrubber
 from couchvoice.scenario.talk_record import (
     Check,
     Entry,
@@ -67,6 +70,7 @@ class TalkTap:
         self._calls: dict[str, _Call] = {}
         self._playout: PlayoutBuffer | None = None
         self._ticker = Ticker(self._pull)
+        self._secrets: dict[str, str] = {}
 
     def begin(self) -> None:
         """Now is zero. Connecting is next."""
@@ -110,6 +114,12 @@ class TalkTap:
     def check(self, what: str, *, passed: bool, expected: str = "", got: str = "", line: str | None = None) -> None:
         self._put(Check(self.now, what, passed, expected, got, line))
 
+    def keep_back(self, name: str, text: str | None) -> None:
+        """No event in the record is to hold such a text: in its place stands the name. Whatever looks like a key is
+        taken out in any case."""
+        if text:
+            self._secrets[name] = text
+
     def figure(self, name: str, ms: float) -> None:
         """One more measurement. ``response_ms``, ``stop_ms`` and ``tool_ms`` are taken from the notices."""
         self._record.figures.setdefault(name, []).append(round(ms, 1))
@@ -122,10 +132,20 @@ class TalkTap:
         record.packets = self._incoming.packets
         arguments = _arguments(record)
         record.entries += [
-            ToolSpan(call.at, call.name, call_id, call.status, call.until, arguments.get(call_id, ""), call.output)
+            ToolSpan(
+                call.at,
+                call.name,
+                call_id,
+                call.status,
+                call.until,
+                arguments.get(call_id, ""),
+                scrubber.scrub(call.output),
+            )
             for call_id, call in self._calls.items()
         ]
         self._calls.clear()
+        scrubber = Scrubber(self._secrets, renumber=False)
+        record.entries = [_scrubbed(entry, scrubber) for entry in record.entries]
         record.entries.sort(key=lambda entry: entry.at)
         return record
 
@@ -184,6 +204,16 @@ class TalkTap:
         names = tuple(call.name for call in turn.tool_calls)
         words = turn.user_text, turn.assistant_text, turn.outcome.value
         self._put(TurnEntry(self.now, turn.index, *words, told.recorded, names, dict(turn.timings)))
+
+
+def _scrubbed(entry: Entry, scrubber: Scrubber) -> Entry:
+    match entry:
+        case RawEvent(at, who, text):
+            return RawEvent(at, who, scrubber.text(text))
+        case ToolSpan():
+            return msgspec.structs.replace(entry, output=scrubber.scrub(entry.output))
+        case _:
+            return entry
 
 
 def _arguments(record: TalkRecord) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,12 @@ async def hold_talk_at(
     turns: int | None = None,
     name: str = "greeting",
     thread: str = "thread_of_the_test",
+    keep_back: Mapping[str, str] = {},
 ) -> TalkRecord:
     """As ``hold_talk``, with ends that are there already."""
     tap = TalkTap(name)
+    for kind, text in {"thread": thread, **keep_back}.items():
+        tap.keep_back(kind, text)
     session = VoiceSession(
         endpoints,
         SessionRequest(thread_id=thread),

@@ -43,7 +43,7 @@ def replayed(cassette: Cassette, *typed: str, **options: Any) -> TalkRecord:
 def on_disk(record: TalkRecord, folder: Path) -> Cassette:
     """As it comes back from a file."""
     path = folder / "talk.cassette"
-    cassette_of(record, {"thread": THREAD}).save(path)
+    cassette_of(record).save(path)
     return load_cassette(path)
 
 
@@ -102,23 +102,22 @@ def test_a_client_that_goes_on_where_the_cassette_ends_is_told_so(tmp_path):
 
 
 def test_nothing_secret_and_nobody_s_name_is_on_it(tmp_path):
-    record = recorded(GREETING)
     canaries = {
         "key": "sk-canary-0123456789abcdef",
         "secret": "ek_canary-0123456789abcdef",
         "jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJlLWNhbmFyeQ",
         "user": "canary@example.org",
     }
-    event = {"type": "session.updated", "session": {"client_secret": {"value": "canary-value"}, "note": canaries}}
+    record = recorded(f"{GREETING} {' '.join(canaries.values())}", keep_back={"user": canaries["user"]})
+    event = {"type": "session.updated", "session": {"client_secret": {"value": "canary-value"}}}
     record.entries.append(RawEvent(record.seconds, "provider", json.dumps(event)))
-    record.entries.append(RawEvent(record.seconds, "client", f"Bearer {canaries['key']}canary"))
     path = tmp_path / "talk.cassette"
-    cassette_of(record, {"thread": THREAD, "user": canaries["user"]}).save(path)
+    cassette_of(record).save(path)
     with zipfile.ZipFile(path) as archive:
         everything = b"".join(archive.read(name) for name in archive.namelist()).decode("utf-8", "replace")
     assert "canary" not in everything
     assert THREAD not in everything
-    assert "(thread)" in everything  # the instructions name it
+    assert "⟨thread⟩" in everything  # the instructions name it
     assert GREETING in everything
     ids = {moment.event["event_id"] for take in load_cassette(path).takes for moment in take.moments[:5]}
     assert ids == {f"event_{number}" for number in range(1, 6)}
@@ -150,7 +149,7 @@ def test_a_cassette_of_tomorrow_asks_for_a_newer_program(tmp_path):
 def test_a_talk_that_never_began_makes_no_cassette():
     record = TalkRecord("nothing", "2026-11-29T20:00:00+00:00", outcome="broken", error="no such host")
     with pytest.raises(ConfigError, match=r"the talk never began \(no such host\)"):
-        cassette_of(record, {})
+        cassette_of(record)
 
 
 def talk_of_nothing() -> TalkRecord:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,8 @@ MAX_DIFF = 1500  # characters: an error event is read by people
 _ID_KEYS = frozenset({"event_id", "id", "item_id", "call_id", "previous_item_id", "response_id"})
 # Texts that hold JSON: the order of its keys is nobody's business.
 _JSON_KEYS = frozenset({"output", "arguments"})
+# What stood there was a secret, or said whose talk it was.
+_TAKEN_OUT = re.compile("⟨[a-z_ ]+⟩")
 
 
 @dataclass(slots=True)
@@ -73,8 +76,11 @@ def _alike(known: Any, got: Any, names: Names, *, key: str) -> bool:
             return len(known) == len(got) and all(_alike(one, other, names, key=key) for one, other in pairs)
         case str(), str() if key in _ID_KEYS and known in names.own:
             return names.now.setdefault(known, got) == got
-        case str(), str() if key in _JSON_KEYS:
-            return bool(_read(known) == _read(got))
+        case str(), str() if key in _JSON_KEYS and (read := _read(known)) != known:
+            return _alike(read, _read(got), names, key="")
+        case str(), str() if _TAKEN_OUT.search(known):
+            parts = (re.escape(part) for part in _TAKEN_OUT.split(known))
+            return re.fullmatch(".*?".join(parts), got, re.DOTALL) is not None
         case _:
             return bool(known == got)
 
