@@ -33,6 +33,7 @@ from couchvoice.outside import outside_work
 from couchvoice.private_files import make_private_folder, open_private_file
 
 CONNECT_TIMEOUT = 10  # seconds
+CONNECTIONS = 10  # of a process to PostgreSQL, which by default takes 100 in all
 STATEMENT_TIMEOUT = 30  # seconds, PostgreSQL; whoever waits for a thread's row waits no longer
 CLOSE_TIMEOUT = 3  # seconds for the transactions that run when the database is closed
 
@@ -175,7 +176,15 @@ def _connect_arguments(url: URL) -> dict[str, object]:
 def _engine(url: URL) -> AsyncEngine:
     # Without hide_parameters an IntegrityError's text, and SQLAlchemy's log, hold what was spoken.
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=_connect_arguments(url))
+        # No overflow: those connections are closed after each use, and opening one takes longer than a turn.
+        return create_async_engine(
+            url,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            connect_args=_connect_arguments(url),
+        )
     # aiosqlite logs each statement with its parameters at DEBUG; there is no other way to keep speech out of that log.
     logging.getLogger("aiosqlite").setLevel(logging.INFO)
     # SQLite has one writer anyway: one connection waits its turn here instead of failing with "database is locked".
