@@ -139,7 +139,7 @@ class TalkTap:
                 call.status,
                 call.until,
                 arguments.get(call_id, ""),
-                scrubber.scrub(call.output),
+                call.output,
             )
             for call_id, call in self._calls.items()
         ]
