@@ -45,6 +45,9 @@ _ENVIRONMENT = {
     "azure_endpoint": "AZURE_PROJECT_ENDPOINT",
     "azure_deployment": "AZURE_REALTIME_DEPLOYMENT",
     "engine_key": "COUCHVOICE_ENGINE_KEY",
+    "judge_url": "COUCHVOICE_JUDGE_URL",
+    "judge_model": "COUCHVOICE_JUDGE_MODEL",
+    "judge_key": "COUCHVOICE_JUDGE_KEY",
     "auth": "COUCHVOICE_AUTH",
     "jwt_key": "COUCHVOICE_JWT_KEY",
     "jwks_url": "COUCHVOICE_JWKS_URL",
@@ -90,7 +93,16 @@ _ALIASES = {
 }
 # Of the environment alone: a settings file is no place for them.
 _KEYS = frozenset(
-    {"openai_api_key", "azure_api_key", "engine_key", "jwt_key", "admin_token", "lookup_key", "audit_key"}
+    {
+        "openai_api_key",
+        "azure_api_key",
+        "engine_key",
+        "judge_key",
+        "jwt_key",
+        "admin_token",
+        "lookup_key",
+        "audit_key",
+    }
 )
 _SECRETS = _KEYS | {"token"}
 _PATHS = frozenset({"api_key_file", "certificate", "certificate_key"})
@@ -195,6 +207,9 @@ class Settings:
     azure_endpoint: str | None = None
     azure_deployment: str | None = None
     endpoints: Mapping[str, EndpointSettings] = dataclasses.field(default_factory=dict)
+    judge_url: str | None = None  # a chat model that scripted conversations may ask
+    judge_model: str | None = None
+    judge_key: Private | None = None
     engine_key: Private | None = None  # of the servers that the local server asks
     session: SessionSettings = SessionSettings()
     guard: GuardSettings = GuardSettings()

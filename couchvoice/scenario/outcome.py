@@ -42,6 +42,11 @@ class Outcome(msgspec.Struct, kw_only=True):
     earlier_errors: list[str] = []  # of the attempts that failed before
     talk: str | None = None
 
+    def fail(self, error: str) -> None:
+        """The first reason stays."""
+        if self.passed:
+            self.outcome, self.error = "failed", writable(error)
+
     @property
     def passed(self) -> bool:
         return self.outcome == "passed"

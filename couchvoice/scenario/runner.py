@@ -8,33 +8,39 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from couchvoice.errors import CouchvoiceError
+from couchvoice.errors import ConfigError, CouchvoiceError
 from couchvoice.scenario.examiner import Examiner, StepFailed, line_of
+from couchvoice.scenario.expectations import Judgement
+from couchvoice.scenario.judge import Judge, judge_of
 from couchvoice.scenario.media_clock import REAL_TIME, chosen_speed, run
-from couchvoice.scenario.outcome import Outcome, writable
+from couchvoice.scenario.outcome import CheckOutcome, Outcome, writable
 from couchvoice.scenario.scenario import Scenario
 from couchvoice.scenario.script import Limits
 from couchvoice.scenario.speech import prepared_speech
 from couchvoice.scenario.stage import Stage
 from couchvoice.scenario.steps import Steps
-from couchvoice.scenario.talk_record import TalkRecord
+from couchvoice.scenario.talk_record import Check, TalkRecord
 from couchvoice.scenario.talk_tap import TalkTap
 from couchvoice.scenario.waiting import Waiting
 from couchvoice.settings import Settings
+
+Left = list[tuple[str, Judgement]]
 
 LOCAL_SLO = Limits(connect_ms=1500.0, response_ms=1500.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """``record`` is None when nothing was held."""
+    """``left`` is for a judge, each with its line."""
 
     outcome: Outcome
-    record: TalkRecord | None
+    record: TalkRecord
+    left: Sequence[tuple[str, Judgement]] = ()
 
 
 def run_scenario(scenario: Scenario, settings: Settings, *, speed: float | None = None) -> Held:
@@ -45,6 +51,9 @@ def run_scenario(scenario: Scenario, settings: Settings, *, speed: float | None 
     chosen = chosen_speed(settings, speed)
     real, cpu = time.perf_counter(), time.process_time()
     held = run(hold(scenario, settings, speed=chosen), speed=chosen)
+    if held.left:
+        # In real time: a judge lives elsewhere.
+        asyncio.run(hear_judge(held, judge_of(settings)))
     held.outcome.real_seconds = round(time.perf_counter() - real, 3)
     held.outcome.cpu_seconds = round(time.process_time() - cpu, 3)
     return held
@@ -56,21 +65,38 @@ async def hold(scenario: Scenario, settings: Settings, *, speed: float | None = 
     tap = TalkTap(scenario.name, clock=clock, speed=speed)
     outcome = Outcome(name=scenario.name, file=str(scenario.file), clock=clock)
     with tempfile.TemporaryDirectory(prefix="couchvoice-") as folder:
-        await _hold(scenario, settings, tap, outcome, Path(folder))
+        left = await _hold(scenario, settings, tap, outcome, Path(folder))
     outcome.seconds = round(tap.now, 3)
     record = tap.finish(outcome.outcome, outcome.error)
-    return Held(outcome, record)
+    return Held(outcome, record, left if outcome.passed else ())
 
 
-async def _hold(scenario: Scenario, settings: Settings, tap: TalkTap, outcome: Outcome, folder: Path) -> None:
+async def hear_judge(held: Held, judge: Judge) -> None:
+    """What was left to a judge is checked, too."""
+    outcome, record = held.outcome, held.record
+    for line, judgement in held.left:
+        opinion = await judge.opinion(judgement)
+        expected, got = f"it is true that: {judgement.sentence}", opinion.why or str(opinion.holds).lower()
+        check = CheckOutcome(judgement.path, opinion.holds, writable(expected), writable(got), line)
+        outcome.checks.append(check)
+        record.entries.append(Check(record.seconds, check.what, check.passed, check.expected, check.got, line))
+        if not check.passed:
+            outcome.fail(f"{line}: {check.what}: expected {check.expected}, got {check.got}")
+    record.outcome, record.error = outcome.outcome, outcome.error
+
+
+async def _hold(scenario: Scenario, settings: Settings, tap: TalkTap, outcome: Outcome, folder: Path) -> Left:
+    """What is left to a judge."""
     steps: Steps | None = None
+    left: Left = []
     tap.begin()
     try:
+        _require_judge(scenario, settings)
         speech = await prepared_speech(scenario, folder)
         async with asyncio.timeout(scenario.script.deadline), Stage(scenario, settings, speech, tap, folder) as stage:
             waiting = Waiting(stage)
             examiner = Examiner(stage, waiting, default_slo=_default_slo(settings))
-            outcome.checks = examiner.checks
+            outcome.checks, left = examiner.checks, examiner.left_to_a_judge
             steps = Steps(stage, waiting, examiner)
             try:
                 await steps.perform_all()
@@ -79,16 +105,23 @@ async def _hold(scenario: Scenario, settings: Settings, tap: TalkTap, outcome: O
                 outcome.figures = {name: values for name, values in whole.figures().items() if values}
                 outcome.turns = len(whole.turns)
     except StepFailed as exc:
-        _failed(outcome, f"{line_of(scenario, exc.path)}: {exc}")
+        outcome.fail(f"{line_of(scenario, exc.path)}: {exc}")
     except TimeoutError:
         at = line_of(scenario, steps.at) if steps else scenario.file.name
-        _failed(outcome, f"{at}: the scenario did not end within {scenario.script.deadline:g} s (deadline)")
+        outcome.fail(f"{at}: the scenario did not end within {scenario.script.deadline:g} s (deadline)")
     except CouchvoiceError as exc:
         outcome.outcome, outcome.error = "broken", writable(str(exc))
+    return left
 
 
-def _failed(outcome: Outcome, error: str) -> None:
-    outcome.outcome, outcome.error = "failed", writable(error)
+def _require_judge(scenario: Scenario, settings: Settings) -> None:
+    """Rather now than when all has been said. Raises ConfigError."""
+    asked = (path for path in scenario.places if path.endswith(".judge"))
+    if (path := next(asked, None)) is not None:
+        try:
+            judge_of(settings)
+        except ConfigError as exc:
+            scenario.refuse(path, str(exc))
 
 
 def _default_slo(settings: Settings) -> Limits:

@@ -42,7 +42,7 @@ def done(job: Job) -> Outcome:
         if scenario is None:
             raise ConfigError(f"{job.file} was changed: it has no scenario {job.name!r} any more")
         held = run_scenario(scenario, load_settings(job.settings), speed=job.speed)
-        if job.talk is not None and held.record is not None:
+        if job.talk is not None:
             held.record.save(Path(job.talk))
             held.outcome.talk = job.talk
     except CouchvoiceError as exc:
