@@ -111,6 +111,7 @@ async def test_the_config_is_complete_and_has_the_contracts_numbers(backend: Bac
         "answer_grounded_lookup",
         "lookup_crisis_resources",
         "get_crisis_support_template",
+        "load_therapeutic_response_skill",
         "list_guided_exercise_skills",
         "start_guided_exercise",
         "load_guided_exercise_skill",

@@ -36,6 +36,15 @@ def test_the_catalogue_has_eighteen_tools_and_incognito_ten_of_them():
     assert sorted(priorities) == list(range(16))
 
 
+@pytest.mark.row("D8")
+def test_the_backend_has_all_of_the_catalogue_and_offers_each_in_its_modes():
+    registry = ToolRegistry(STANDARD_TOOLS)
+    persistent, incognito = ({tool["name"] for tool in registry.schemas(mode)} for mode in ("persistent", "incognito"))
+    assert persistent == CATALOGUE.keys()
+    assert incognito == CATALOGUE.keys() - PERSISTENT_ONLY
+    assert (len(persistent), len(incognito)) == (18, 10)
+
+
 def test_a_tool_in_the_modes_of_another_stops_the_start():
     @tool
     async def recall_saved_memory(query: str) -> None:
