@@ -34,6 +34,12 @@ THREADS_PATH = "/api/threads"
 HISTORY = "history"  # /api/threads/{thread_id}/history, and so on
 STATUS = "status"
 END = "end"
+MEMORY_PATH = "/api/memory"
+MEMORY_STATUS_PATH = f"{MEMORY_PATH}/status"
+MEMORY_RECALL_PATH = f"{MEMORY_PATH}/recall"
+MEMORY_DELETED_PATH = f"{MEMORY_PATH}/deleted"
+MEMORY_EXPORT_PATH = f"{MEMORY_PATH}/export"
+RESTORE = "restore"  # /api/memory/{id}/restore
 SESSION_TOKEN_HEADER = "X-Couchvoice-Session"
 
 # A name goes into a header, a log, a database: PostgreSQL keeps no NUL.
@@ -350,6 +356,66 @@ class DeletedReply(_Reply):
 
     threads: int
     turns: int
+
+
+MemoryKind = Literal["facts", "sessions", "rules"]
+
+
+class MemoryStatusReply(_Reply):
+    """``GET /api/memory/status``: how much is remembered, and whether it may be brought up unasked.
+
+    ``held``: said, but not often or plainly enough to be kept.
+    """
+
+    recall_enabled: bool
+    facts: int
+    sessions: int
+    rules: int
+    held: int = 0
+
+
+class RecallRequest(_Request):
+    """``PATCH /api/memory/recall``"""
+
+    enabled: bool
+
+
+class RecallReply(_Reply):
+    enabled: bool
+
+
+class MemoryRecord(_Reply):
+    """``index``: its number as displayed, from 1; null for what is deleted. ``evidence``: the person's own words."""
+
+    id: str  # such as fact-12
+    index: int | None = None
+    text: str
+    evidence: str | None = None
+    thread_id: str | None = None
+    mentions: int = 1
+    created_at: datetime
+    deleted_at: datetime | None = None
+    restorable_until: datetime | None = None
+
+
+class MemoryListReply(_Reply):
+    """``GET /api/memory/{facts,sessions,rules}``: the oldest first. ``next``: what to send as ``after`` for the rest.
+
+    And ``GET /api/memory/deleted``: the last deleted first.
+    """
+
+    entries: list[MemoryRecord]
+    next: int | None = None
+
+
+class MemoryExportReply(_Reply):
+    """``GET /api/memory/export``: everything that is remembered of an owner."""
+
+    recall_enabled: bool
+    facts: list[MemoryRecord]
+    sessions: list[MemoryRecord]
+    rules: list[MemoryRecord]
+    deleted: list[MemoryRecord] = []
 
 
 class LiveSessionReply(_Reply):

@@ -142,7 +142,7 @@ def test_states_and_voices_are_those_of_the_program():
 def test_the_options_of_each_command_shown_exist(command):
     words = [word for word in shlex.split(command)[1:] if word != ">"]
     names = [word for word in words[:2] if not word.startswith("-")]
-    names = names if names[0] in ("serve", "threads") else names[:1]
+    names = names if names[0] in ("serve", "threads", "memory") else names[:1]
     done = subprocess.run(
         [sys.executable, "-m", "couchvoice", *names, "--help"], capture_output=True, text=True, check=True
     )

@@ -16,6 +16,7 @@ import typer
 import couchvoice
 from couchvoice.apps.command import Feedback, fail, settings_from
 from couchvoice.apps.config_commands import config_app
+from couchvoice.apps.memory_commands import memory_app
 from couchvoice.apps.run_scenarios import run
 from couchvoice.apps.serve_commands import serve_app
 from couchvoice.apps.threads_commands import end, threads_app
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.add_typer(serve_app, name="serve")
 app.add_typer(config_app, name="config")
 app.add_typer(threads_app, name="threads")
+app.add_typer(memory_app, name="memory")
 app.command()(end)
 
 # contract.VOICES, whose import would make --help slow; a test compares them.

@@ -6,15 +6,14 @@ that was spoken is cleaned before it reaches a terminal.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from couchvoice.apps.command import Feedback, fail, settings_from
-from couchvoice.errors import BackendError, ConfigError, CouchvoiceError
+from couchvoice.apps.backend_question import BackendPlace, ask
+from couchvoice.apps.command import Feedback, fail
+from couchvoice.errors import BackendError, ConfigError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from couchvoice.client.threads import HttpThreads
     from couchvoice.contract import KeptTurnReply, ThreadReply
-    from couchvoice.settings import Settings
 
 PAGE = 50
 MAX_PAGE = 200  # the backend's
@@ -38,7 +36,11 @@ _User = Annotated[str | None, typer.Option(help="Whose threads. Default: those w
 _Json = Annotated[bool, typer.Option("--json", help="The backend's answer as one JSON object.")]
 _Limit = Annotated[int, typer.Option(min=1, max=MAX_PAGE, help="At most so many.")]
 
-_END_FAILED = "thread_end_failed"  # of the backend
+_END_FAILED = "thread_end_failed"  # of the backend, as these:
+_TOLD = {
+    "thread_not_found": "there is no such thread of this user: couchvoice threads list shows which there are",
+    "owner_missing": "whose threads? name the user with --user",
+}
 
 _Answer = TypeVar("_Answer", bound="BaseModel")
 
@@ -135,45 +137,19 @@ def end(
 
 
 def _ask(backend: str | None, user: str | None, question: Callable[[HttpThreads], Awaitable[_Answer]]) -> _Answer:
-    settings = settings_from(backend_url=backend)
-    with _failures_told():
-        return asyncio.run(_answered(settings, user, question))
+    async def of_threads(place: BackendPlace) -> _Answer:
+        from couchvoice.apps import exit_status
+        from couchvoice.client.threads import HttpThreads
 
-
-async def _answered(
-    settings: Settings, user: str | None, question: Callable[[HttpThreads], Awaitable[_Answer]]
-) -> _Answer:
-    from contextlib import AsyncExitStack
-
-    from couchvoice import embedded
-    from couchvoice.client.threads import HttpThreads
-    from couchvoice.transports.http import HttpClient
-
-    async with AsyncExitStack() as stack:
-        url, app = settings.backend_url, None
-        if url is None:
-            url, app = embedded.BACKEND_URL, await stack.enter_async_context(embedded.embedded_backend(settings))
-        http = await stack.enter_async_context(HttpClient(url, app=app))
-        return await question(HttpThreads(url, http=http, user_id=user, token=settings.token))
-
-
-@contextmanager
-def _failures_told() -> Iterator[None]:
-    from couchvoice.apps import exit_status
-
-    try:
-        yield
-    except BackendError as exc:
-        if exc.code == "thread_not_found":
-            fail(ConfigError("there is no such thread of this user: couchvoice threads list shows which there are"))
-        if exc.code == "owner_missing":
-            fail(ConfigError("whose threads? name the user with --user"))
-        if exc.code == _END_FAILED:
+        try:
+            return await question(HttpThreads(place.url, http=place.http, user_id=user, token=place.token))
+        except BackendError as exc:
+            if exc.code != _END_FAILED:
+                raise
             typer.echo(f"error: {exc.detail}; couchvoice threads status tells more", err=True)
             raise typer.Exit(exit_status.BROKE) from exc
-        fail(exc)
-    except CouchvoiceError as exc:
-        fail(exc)
+
+    return ask(backend, of_threads, told=_TOLD)
 
 
 def _print_json(answer: BaseModel) -> None:

@@ -22,6 +22,7 @@ from couchvoice.backend.guards import Guards
 from couchvoice.backend.lookup.grounded import GroundedLookup
 from couchvoice.backend.memory.remembered import RememberedMemory
 from couchvoice.backend.memory_context import MemorySource
+from couchvoice.backend.memory_routes import MemoryEndpoints
 from couchvoice.backend.openapi import install_openapi, operation_id
 from couchvoice.backend.opener import SessionOpener
 from couchvoice.backend.providers import Provider
@@ -154,6 +155,7 @@ def create_app(
     )
     app.include_router(gateway.router)
     app.include_router(ThreadEndpoints(store=store, finalizer=finalizer).router)
+    app.include_router(MemoryEndpoints(store=store).router)
     return app
 
 

@@ -31,6 +31,8 @@ ERROR_CODES: Mapping[str, str] = {
     "invalid_request": "the body, a header or a parameter is not what it must be; the message names it",
     "keys_unavailable": "the keys that verify tokens cannot be had now",
     "lookup_failed": "a source that answers rest on cannot be asked now",
+    "memory_failed": "the memory could not be read or changed: the backend's log says why",
+    "memory_not_found": "there is no such memory, or it is another's, or it can be had back no longer",
     "method_not_allowed": "the path has no such method",
     "not_found": "there is no such path",
     "nothing_to_change": "a change of the session that names nothing",

@@ -14,7 +14,15 @@ from fastapi.routing import APIRoute
 import couchvoice
 from couchvoice.backend.error_codes import ERROR_CODES
 from couchvoice.backend.guard import ADMIN_PREFIX, PUBLIC_PATHS
-from couchvoice.contract import CONFIG_PATH, END_PATH, SESSION_PATH, TOOLS_PATH, TURN_PATH, ErrorBody
+from couchvoice.contract import (
+    CONFIG_PATH,
+    END_PATH,
+    MEMORY_RECALL_PATH,
+    SESSION_PATH,
+    TOOLS_PATH,
+    TURN_PATH,
+    ErrorBody,
+)
 
 _BEARER, _OPERATOR = "bearer", "operator"
 _INVALID = "422"  # FastAPI describes its own shape
@@ -48,6 +56,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     END_PATH: {"thread_id": "evening-talk", "feedback": "positive"},
     CONFIG_PATH: {"thread_id": "evening-talk", "voice": "cedar"},
+    MEMORY_RECALL_PATH: {"enabled": True},
 }
 
 

@@ -24,6 +24,7 @@ from couchvoice.backend.guard import ADMIN_PREFIX, PUBLIC_PATHS
 from couchvoice.backend.guards import Guards
 from couchvoice.backend.openapi import EXAMPLES
 from couchvoice.backend.providers import Failure
+from couchvoice.contract import MEMORY_RECALL_PATH
 from couchvoice.private import Private
 from tests.backend.ends import BackendEnd, ProviderEnd, openai_like
 
@@ -113,8 +114,13 @@ def test_the_document_is_complete_and_loads_nothing(app: FastAPI) -> None:
 
 async def test_the_document_is_served_and_its_examples_work(backend: BackendEnd) -> None:
     assert (await backend.http.get("/openapi.json")).json()["openapi"].startswith("3.")
+    operations = backend.app.openapi()["paths"]
     for path, example in EXAMPLES.items():
-        assert (await backend.http.post(path, json=example)).status_code == 200, path
+        (method,) = (name for name, operation in operations[path].items() if "requestBody" in operation)
+        assert operations[path][method]["requestBody"]["content"]["application/json"]["example"] == example
+        whose = {"user_id": "ada"} if path == MEMORY_RECALL_PATH else {}
+        reply = await backend.http.request(method, path, json=example, params=whose)
+        assert reply.status_code == 200, path
 
 
 @pytest.mark.row("M2")

@@ -45,6 +45,37 @@ def test_the_backend_has_all_of_the_catalogue_and_offers_each_in_its_modes():
     assert (len(persistent), len(incognito)) == (18, 10)
 
 
+@pytest.mark.row("D8")
+async def test_a_persistent_session_is_offered_all_eighteen_and_an_incognito_one_ten_of_them(backend: BackendEnd):
+    offered = {}
+    for mode in ("persistent", "incognito"):
+        tools = (await backend.session(memory_mode=mode)).json()["session_config"]["tools"]
+        assert all(tool["parameters"]["additionalProperties"] is False for tool in tools)
+        offered[mode] = [tool["name"] for tool in tools]
+    assert sorted(offered["persistent"]) == [
+        "answer_grounded_lookup",
+        "cancel_memory_deletion",
+        "confirm_memory_deletion",
+        "get_crisis_support_template",
+        "list_guided_exercise_skills",
+        "load_guided_exercise_skill",
+        "load_therapeutic_response_skill",
+        "lookup_crisis_resources",
+        "prepare_memory_deletion_by_index",
+        "prepare_memory_deletion_by_query",
+        "recall_saved_memory",
+        "record_guided_exercise_progress",
+        "save_response_preference",
+        "set_proactive_memory_recall",
+        "show_memory_status",
+        "show_saved_memory",
+        "start_guided_exercise",
+        "wait_for_user",
+    ]
+    assert offered["incognito"] == [name for name in offered["persistent"] if name not in PERSISTENT_ONLY]
+    assert len(offered["incognito"]) == 10
+
+
 def test_a_tool_in_the_modes_of_another_stops_the_start():
     @tool
     async def recall_saved_memory(query: str) -> None:
