@@ -185,3 +185,12 @@ async def test_the_openai_package_talks_to_the_local_server_as_the_readme_shows(
         await names["client"].close()
     assert names["secret"].value.startswith("ek_")
     assert names["event"].response.status == "completed"
+
+
+@pytest.mark.row("P17")
+def test_a_talk_runs_faster_than_real_time_as_the_readme_shows(monkeypatch, capsys):
+    (shown,) = (block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "media_clock" in block)
+    monkeypatch.chdir(ROOT)
+    exec(compile(shown, "README.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert all(line in said for line in (ROOT / "fixtures" / "barge-in.txt").read_text(encoding="utf-8").splitlines())

@@ -14,7 +14,7 @@ import pytest
 
 from couchvoice.errors import ConfigError
 from couchvoice.outside import outside_work, real_time
-from couchvoice.scenario import media_clock
+from couchvoice.scenario import jumping_selector
 from couchvoice.scenario.media_clock import MediaClockLoop, chosen_speed, run
 from couchvoice.settings import Settings
 
@@ -140,7 +140,7 @@ def test_a_program_that_is_missing_does_not_stop_the_clock():
 
 @pytest.mark.row("P17")
 def test_what_hangs_outside_meets_the_deadlines_of_the_talk(monkeypatch):
-    monkeypatch.setattr(media_clock, "PATIENCE", REALLY)
+    monkeypatch.setattr(jumping_selector, "PATIENCE", REALLY)
 
     async def main():
         with pytest.raises(TimeoutError), outside_work():
@@ -259,3 +259,27 @@ def test_a_library_that_counts_real_seconds_gets_them():
         return now() - after
 
     assert run(main()) == pytest.approx(LONG)
+
+
+@pytest.mark.row("P17")
+def test_a_stream_between_two_of_this_loop_holds_nothing_up():
+    """As between a client and a server in one process: what was written is there at once, and both may wait long."""
+
+    async def answer(reader, writer):
+        await reader.readline()
+        await asyncio.sleep(LONG / 2)
+        writer.write(b"yes\n")
+        writer.close()
+
+    async def main():
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"?\n")
+        assert await reader.readline() == b"yes\n"
+        writer.close()
+        server.close()
+        await asyncio.sleep(LONG / 2 - 1)
+
+    before = time.monotonic()
+    assert media_seconds(main) == pytest.approx(LONG - 1)
+    assert time.monotonic() - before < jumping_selector.PATIENCE
