@@ -7,19 +7,17 @@ meanwhile, so whoever awaits such a thing says so here.
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
 class KeepsTime(Protocol):
-    """A loop that wants to know."""
+    """A loop that wants to know, for its time is not that of the machine."""
 
     def outside_work(self) -> AbstractContextManager[None]:
         """Until it is left, the loop's time does not go on by itself."""
-
-    def real_time(self) -> AbstractContextManager[None]:
-        """Until it is left, the loop's time goes on as it really does."""
 
 
 def outside_work() -> AbstractContextManager[None]:
@@ -28,7 +26,7 @@ def outside_work() -> AbstractContextManager[None]:
     return loop.outside_work() if isinstance(loop, KeepsTime) else nullcontext()
 
 
-def real_time() -> AbstractContextManager[None]:
-    """Around the use of a library that counts real seconds."""
-    loop = asyncio.get_running_loop()
-    return loop.real_time() if isinstance(loop, KeepsTime) else nullcontext()
+def let_really_pass(seconds: float) -> None:
+    """For a library that counts real seconds, when the loop has counted them. An ordinary loop has waited for them."""
+    if seconds > 0 and isinstance(asyncio.get_running_loop(), KeepsTime):
+        time.sleep(seconds)

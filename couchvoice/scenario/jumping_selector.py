@@ -27,25 +27,11 @@ class JumpingSelector(selectors.DefaultSelector):
     def __init__(self, speed: float) -> None:
         super().__init__()
         self.under_way = 0  # outside of the loop
-        self._now = 0.0  # seconds
+        self.now = 0.0  # seconds
         self._speed = speed
         self._began = time.monotonic()  # real seconds
-        self._real_times = 0  # that were begun and have not ended
-        self._ahead = 0.0  # seconds before the real clock, in real time
         self._streams: set[int] = set()  # file descriptors of all that carries no datagrams
         self._waiting_since: float | None = None  # real seconds, for what is under way
-
-    def time(self) -> float:
-        return time.monotonic() + self._ahead if self._real_times else self._now
-
-    def begin_real_time(self) -> None:
-        if not self._real_times:
-            self._ahead = self._now - time.monotonic()
-        self._real_times += 1
-
-    def end_real_time(self) -> None:
-        self._now = self.time()
-        self._real_times -= 1
 
     def ignore_registered(self) -> None:
         """What the loop wakes itself with is nobody else's."""
@@ -63,8 +49,6 @@ class JumpingSelector(selectors.DefaultSelector):
         return key
 
     def select(self, timeout: float | None = None) -> _Ready:
-        if self._real_times:
-            return super().select(timeout)
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
@@ -90,14 +74,14 @@ class JumpingSelector(selectors.DefaultSelector):
             ready = super().select(early)
             if ready:
                 timeout = min(timeout, (time.monotonic() - before) * self._speed)
-        self._now += timeout
+        self.now += timeout
         return ready
 
     def _early(self, timeout: float) -> float:
         """Real seconds until so much more may have passed."""
         if math.isinf(self._speed):
             return 0.0
-        return self._began + (self._now + timeout) / self._speed - time.monotonic()
+        return self._began + (self.now + timeout) / self._speed - time.monotonic()
 
     def _wait_outside(self, timeout: float | None) -> _Ready:
         before = time.monotonic()
@@ -109,7 +93,7 @@ class JumpingSelector(selectors.DefaultSelector):
         else:
             ready = super().select(timeout)
             passed = time.monotonic() - before
-            self._now += passed if timeout is None else min(passed, timeout) if ready else timeout
+            self.now += passed if timeout is None else min(passed, timeout) if ready else timeout
         return ready
 
 

@@ -73,16 +73,7 @@ class MediaClockLoop(asyncio.SelectorEventLoop):
         self._clock.ignore_registered()
 
     def time(self) -> float:
-        return self._clock.time()
-
-    @contextmanager
-    def real_time(self) -> Iterator[None]:
-        """As KeepsTime has it."""
-        self._clock.begin_real_time()
-        try:
-            yield
-        finally:
-            self._clock.end_real_time()
+        return self._clock.now
 
     @contextmanager
     def outside_work(self) -> Iterator[None]:

@@ -25,6 +25,8 @@ from aiortc import (
 )
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 
+from couchvoice.outside import let_really_pass
+
 log = logging.getLogger("couchvoice.transports.peer")
 
 DATA_CHANNEL_LABEL = "oai-events"
@@ -84,6 +86,8 @@ def prepare_to_gather(peer: RTCPeerConnection) -> None:
     for connection in _ice_connections(peer):
         _fall_back_to_loopback(connection)
         _keep_nominating(connection)
+    for transport in _dtls_transports(peer):
+        _let_time_pass(transport)
 
 
 def own_connecting(peer: RTCPeerConnection, lose: Callable[[str], None]) -> None:
@@ -153,10 +157,33 @@ def on_message(channel: RTCDataChannel, receive: Callable[[str | bytes], None]) 
 
 
 def _ice_connections(peer: RTCPeerConnection) -> set[Any]:
-    transports = {transceiver.sender.transport.transport for transceiver in peer.getTransceivers()}
+    return {transport.transport._connection for transport in _dtls_transports(peer)}
+
+
+def _dtls_transports(peer: RTCPeerConnection) -> set[Any]:
+    transports: set[Any] = {transceiver.sender.transport for transceiver in peer.getTransceivers()}
     if peer.sctp is not None:
-        transports.add(peer.sctp.transport.transport)
-    return {transport._connection for transport in transports}
+        transports.add(peer.sctp.transport)
+    return transports
+
+
+def _let_time_pass(transport: Any) -> None:
+    """OpenSSL repeats what was lost by a clock of its own: asked by a loop whose clock is ahead of it, it would say
+    that it is too early, and the loop would soon have waited for minutes."""
+    handshake = transport._do_handshake
+
+    async def do_handshake() -> None:
+        ssl = transport._ssl
+        handle_timeout = ssl.DTLSv1_handle_timeout
+
+        def handle_timeout_in_time() -> bool:
+            let_really_pass(ssl.DTLSv1_get_timeout() or 0.0)
+            return bool(handle_timeout())
+
+        ssl.DTLSv1_handle_timeout = handle_timeout_in_time
+        await handshake()
+
+    transport._do_handshake = do_handshake
 
 
 def _without_lines(sdp: str, *beginnings: str) -> str:

@@ -34,7 +34,6 @@ from couchvoice.errors import (
     NotConnected,
     SdpExchangeError,
 )
-from couchvoice.outside import real_time
 from couchvoice.private import Private
 from couchvoice.transports.http import HttpClient, HttpFailure
 from couchvoice.transports.network import Network, Post
@@ -117,10 +116,8 @@ class WebRTCTransport:
     async def connect(self) -> None:
         """Offer, answer, ICE, DTLS, SCTP. Raises NegotiationFailed, SdpExchangeError or ConnectTimeout."""
         try:
-            # OpenSSL repeats what was lost by a clock of its own.
-            with real_time():
-                async with asyncio.timeout(CONNECT_TIMEOUT):
-                    await self._connect()
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await self._connect()
         except TimeoutError as exc:
             await self.close()
             raise ConnectTimeout("open data channel", CONNECT_TIMEOUT) from exc
