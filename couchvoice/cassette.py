@@ -19,6 +19,8 @@ import msgspec
 
 from couchvoice.errors import ConfigError
 
+# The code of the error event for a client that does otherwise than its cassette knows.
+CASSETTE_MISMATCH = "cassette_mismatch"
 FORMAT = 1  # a reader refuses a newer one
 MAX_PART = 256 * 1024 * 1024  # bytes of one part, unpacked: an hour of sound is 20 MB
 

@@ -21,6 +21,7 @@ from couchvoice.settings import Settings
 if TYPE_CHECKING:
     from couchvoice.cassette import Cassette
     from couchvoice.local.http.app import RealtimeApp
+    from couchvoice.local.replay.player import Deck
 
 __all__ = [
     "BACKEND_URL",
@@ -34,6 +35,7 @@ __all__ = [
     "embedded_backend",
     "embedded_ends",
     "missing_key",
+    "new_deck",
     "new_guarded_backend_app",
     "new_voice",
     "running_realtime_app",
@@ -66,15 +68,15 @@ async def embedded_ends(
     replies: Path | None = None,
     tools: Sequence[Any] = (),
     server: ServerOptions | None = None,
-    replay: Cassette | None = None,
+    replay: Deck | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> AsyncIterator[Ends]:
     """The backend, and beside it the local Realtime server when the provider is local and has no URL.
 
     ``recordings`` may be spoken into it (NAME.wav with NAME.txt beside it); ``phrases``: so may what the replies know.
     ``replies`` is a file of rules of your own; ``tools`` are yours beside the backend's; ``server`` is how the
-    Realtime server serves; ``replay`` is what it plays in place of hearing and answering; by ``now`` the backend
-    counts the silence that ends a session. Raises ConfigError.
+    Realtime server serves; ``replay``, of ``new_deck``, is what it plays in place of hearing and answering; by ``now``
+    the backend counts the silence that ends a session. Raises ConfigError.
     """
     engines = EngineOptions(recordings=recordings, phrases=phrases, replies=replies)
     local = (settings.provider or "local") == "local"
@@ -116,21 +118,27 @@ async def embedded_backend(settings: Settings) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def running_realtime_app(
-    engines: EngineOptions | None = None, server: ServerOptions | None = None, *, replay: Cassette | None = None
+    engines: EngineOptions | None = None, server: ServerOptions | None = None, *, replay: Deck | None = None
 ) -> AsyncIterator[RealtimeApp]:
     """The local Realtime server as an application with a lifespan, and its engines. Raises ConfigError.
 
-    ``replay``: a cassette in place of the engines, each caller gets its next take, see Deck.
+    ``replay``: a cassette in place of the engines.
     """
     from couchvoice.local.engines.choose_engines import running_engines
     from couchvoice.local.http.app import RealtimeApp
-    from couchvoice.local.replay.player import Deck
 
     if replay is not None:
-        yield RealtimeApp(Deck(replay), server)
+        yield RealtimeApp(replay, server)
         return
     async with running_engines(engines or EngineOptions()) as parts:
         yield RealtimeApp(parts, server)
+
+
+def new_deck(cassette: Cassette) -> Deck:
+    """A cassette for the local Realtime server to play: each caller gets the next of its takes, and then the first."""
+    from couchvoice.local.replay.player import Deck
+
+    return Deck(cassette)
 
 
 def new_voice() -> Any:

@@ -16,6 +16,7 @@ from couchvoice.apps.run_options import RunOptions
 from couchvoice.apps.run_screen import run_screen, summary_lines
 from couchvoice.apps.watched_files import WatchedFiles
 from couchvoice.errors import ConfigError
+from couchvoice.scenario.cassettes import Cassettes
 from couchvoice.scenario.crew import HANGING, Task, hold_all
 from couchvoice.scenario.job import Job
 from couchvoice.scenario.outcome import Outcome
@@ -46,7 +47,11 @@ async def _run(options: RunOptions, scenarios: Sequence[Scenario]) -> int:
     outcomes: list[Outcome] = []
     interrupted = False
     with tempfile.TemporaryDirectory(prefix="couchvoice-run-") as folder:
-        tasks = [_task(options, scenario, Path(folder) / f"{number}.talk") for number, scenario in enumerate(scenarios)]
+        cassettes = Cassettes.of(options.record, options.replay, scenarios)
+        tasks = [
+            _task(options, scenario, Path(folder) / f"{number}.talk", cassettes)
+            for number, scenario in enumerate(scenarios)
+        ]
         with run_screen(len(scenarios)) as screen:
 
             def told(outcome: Outcome) -> None:
@@ -86,13 +91,15 @@ async def _watch(options: RunOptions, scenarios: Sequence[Scenario]) -> int:
             return INTERRUPTED
 
 
-def _task(options: RunOptions, scenario: Scenario, talk: Path) -> Task:
+def _task(options: RunOptions, scenario: Scenario, talk: Path, cassettes: Cassettes) -> Task:
     job = Job(
         file=str(scenario.file),
         name=scenario.name,
         settings=options.settings,
         speed=options.speed,
         talk=str(talk) if options.report is not None else None,
+        record=cassettes.to_record(scenario),
+        replay=cassettes.to_replay(scenario),
     )
     return Task(job, scenario.script.deadline + HANGING)
 

@@ -32,6 +32,8 @@ class RunOptions:
     junit: Path | None = None
     json: Path | None = None
     report: Path | None = None
+    record: Path | None = None
+    replay: Path | None = None
     speed: float | None = None
     workers: int | None = None
     shard: str | None = None
@@ -60,9 +62,23 @@ class RunOptions:
         if not 0 <= self.retry <= MOST_RETRIES:
             raise ConfigError(f"--retry {self.retry}: write a number from 0 to {MOST_RETRIES}")
         chosen_speed(settings, self.speed)
+        self._check_cassettes(settings)
         for path in (self.junit, self.json, self.report):
             if path is not None:
                 write_results(path, b"")  # rather now than when all has been held
+
+    def _check_cassettes(self, settings: Settings) -> None:
+        """Raises ConfigError."""
+        if self.record is not None and self.replay is not None:
+            raise ConfigError("--record and --replay: what is played has been recorded; use one of them")
+        if self.replay is None:
+            return
+        elsewhere = settings.backend_url or settings.realtime_url or (settings.provider or "local") != "local"
+        if elsewhere:
+            raise ConfigError(
+                "--replay plays the cassette at the embedded Realtime server: leave out --backend, --provider and "
+                "--realtime-url, or play it with couchvoice serve realtime --replay"
+            )
 
 
 def _cores() -> int:

@@ -25,6 +25,14 @@ def run(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Write one page to look at, with the sound.")
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep a cassette of the talk; of several, one for each in this folder."),
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Let a cassette answer, or those of a folder: no provider is asked."),
+    ] = None,
     speed: Annotated[
         float | None,
         typer.Option(
@@ -51,6 +59,8 @@ def run(
         junit=junit,
         json=json,
         report=report,
+        record=record,
+        replay=replay,
         speed=speed,
         workers=workers,
         shard=shard,

@@ -66,8 +66,11 @@ def lines_of(outcome: Outcome) -> Iterator[str]:
         return
     yield clean(f"{outcome.outcome.upper()}  {outcome.name} ({took})")
     yield f"    {clean(outcome.error or '')}"
-    # The first of them is the error.
-    for check in outcome.failed_checks[1:]:
+    for line in (outcome.mismatch or "").splitlines()[1:]:
+        sign, rest = line[:1], line[1:]
+        yield f"    | {clean(sign) or ' '}{' ' * (len(rest) - len(rest.lstrip()))}{clean(rest)}"
+    # The first of them is the error, unless that is the cassette's.
+    for check in outcome.failed_checks[0 if outcome.mismatch else 1 :]:
         yield f"    {clean(f'{check.line}: {check.what}: expected {check.expected}, got {check.got}')}"
 
 

@@ -14,6 +14,7 @@ import ssl
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -23,7 +24,15 @@ from couchvoice.addresses import is_loopback
 from couchvoice.apps.connection_guard import ConnectionGuard
 from couchvoice.apps.server_tls import server_tls
 from couchvoice.apps.uvicorn_log import tame_uvicorn_log
-from couchvoice.embedded import EngineOptions, ServerOptions, missing_key, new_guarded_backend_app, running_realtime_app
+from couchvoice.cassette import load_cassette
+from couchvoice.embedded import (
+    EngineOptions,
+    ServerOptions,
+    missing_key,
+    new_deck,
+    new_guarded_backend_app,
+    running_realtime_app,
+)
 from couchvoice.errors import ConfigError
 from couchvoice.settings import DEFAULT_REALTIME_PORT, GuardSettings, Settings
 
@@ -41,12 +50,15 @@ _UNENCRYPTED = (
 )
 
 
-async def serve_realtime(host: str, port: int, engines: EngineOptions, server: ServerOptions) -> None:
-    """Until a signal comes. Raises ConfigError."""
+async def serve_realtime(
+    host: str, port: int, engines: EngineOptions, server: ServerOptions, *, replay: Path | None = None
+) -> None:
+    """Until a signal comes. ``replay`` is a cassette in place of the engines. Raises ConfigError."""
+    deck = new_deck(load_cassette(replay)) if replay is not None else None
     listener = _bind(host, port)
     if server.api_key is None and not _is_loopback(listener):
         print(f"warning: whoever reaches {host} can use this server: it takes any key; see --api-key", file=sys.stderr)
-    async with running_realtime_app(engines, _guarded(server, host, listener)) as app:
+    async with running_realtime_app(engines, _guarded(server, host, listener), replay=deck) as app:
         await _serve([_Server(app.asgi, listener, on_ready=lambda: _announce(host, listener), on_end=app.end)])
 
 

@@ -110,6 +110,14 @@ def serve_realtime(
             rich_help_panel=_TESTING,
         ),
     ] = False,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A cassette of couchvoice run --record, which answers every caller.",
+            rich_help_panel=_TESTING,
+        ),
+    ] = None,
     faults: Annotated[
         Path | None,
         typer.Option(
@@ -141,7 +149,7 @@ def serve_realtime(
             beta=beta,
             faults=faults,
         )
-        asyncio.run(serve.serve_realtime(host, port, engines, server))
+        asyncio.run(serve.serve_realtime(host, port, engines, server, replay=replay))
     except CouchvoiceError as exc:
         fail(exc)
 

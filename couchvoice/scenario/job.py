@@ -8,7 +8,8 @@ import msgspec
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """``file`` and ``name`` say which scenario. ``settings`` are options as for load_settings.
 
-    ``talk``: where the record of the talk is kept; None: nowhere.
+    ``talk``: where the record of the talk is kept; None: nowhere. ``record``: where its cassette is kept;
+    ``replay``: the one that answers.
     """
 
     file: str
@@ -16,3 +17,5 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, str | None] = {}
     speed: float | None = None
     talk: str | None = None
+    record: str | None = None
+    replay: str | None = None

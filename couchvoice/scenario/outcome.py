@@ -25,12 +25,14 @@ class Outcome(msgspec.Struct, kw_only=True):
 
     ``seconds`` are of the conversation's own ``clock``: "media" or "real"; ``real_seconds`` of whoever waits.
     ``figures``: all measurements of a name in ms, on the same clock. ``talk``: the file of its record, if it is kept.
+    ``mismatch``: what the client did otherwise than the cassette that it was played, in several lines.
     """
 
     name: str
     file: str
     outcome: Literal["passed", "failed", "broken"] = "passed"
     error: str | None = None
+    mismatch: str | None = None
     checks: list[CheckOutcome] = []
     figures: dict[str, list[float]] = {}
     turns: int = 0

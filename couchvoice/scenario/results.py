@@ -96,7 +96,8 @@ def _add_case(suite: ElementTree.Element, outcome: Outcome) -> None:
         kind = "failure" if outcome.outcome == "failed" else "error"
         failure = ElementTree.SubElement(case, kind, {"message": _text(outcome.error or "")})
         lines = (f"{one.line}: {one.what}\n  expected {one.expected}\n  got {one.got}" for one in outcome.failed_checks)
-        failure.text = _text("\n".join(lines) or outcome.error or "")
+        told = [outcome.mismatch] if outcome.mismatch else []
+        failure.text = _text("\n".join([*told, *lines]) or outcome.error or "")
 
 
 def _text(text: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from couchvoice.cassette import CASSETTE_MISMATCH, Cassette
 from couchvoice.errors import ConfigError, CouchvoiceError
 from couchvoice.scenario.examiner import Examiner, StepFailed, line_of
 from couchvoice.scenario.expectations import Judgement
@@ -43,14 +44,17 @@ class Held:
     left: Sequence[tuple[str, Judgement]] = ()
 
 
-def run_scenario(scenario: Scenario, settings: Settings, *, speed: float | None = None) -> Held:
+def run_scenario(
+    scenario: Scenario, settings: Settings, *, speed: float | None = None, replay: Cassette | None = None
+) -> Held:
     """On a loop of its own. ``speed`` None: as fast as it can where both ends are embedded, else in real time.
 
+    ``replay`` answers in place of the local Realtime server.
     Raises ConfigError for a speed that cannot be; what is wrong with the scenario is in its outcome.
     """
     chosen = chosen_speed(settings, speed)
     real, cpu = time.perf_counter(), time.process_time()
-    held = run(hold(scenario, settings, speed=chosen), speed=chosen)
+    held = run(hold(scenario, settings, speed=chosen, replay=replay), speed=chosen)
     if held.left:
         # In real time: a judge lives elsewhere.
         asyncio.run(hear_judge(held, judge_of(settings)))
@@ -59,15 +63,21 @@ def run_scenario(scenario: Scenario, settings: Settings, *, speed: float | None 
     return held
 
 
-async def hold(scenario: Scenario, settings: Settings, *, speed: float | None = REAL_TIME) -> Held:
+async def hold(
+    scenario: Scenario, settings: Settings, *, speed: float | None = REAL_TIME, replay: Cassette | None = None
+) -> Held:
     """On the loop that runs. ``speed`` is the loop's."""
     clock: Literal["media", "real"] = "real" if speed == REAL_TIME else "media"
     tap = TalkTap(scenario.name, clock=clock, speed=speed)
     outcome = Outcome(name=scenario.name, file=str(scenario.file), clock=clock)
     with tempfile.TemporaryDirectory(prefix="couchvoice-") as folder:
-        left = await _hold(scenario, settings, tap, outcome, Path(folder))
+        left = await _hold(scenario, settings, tap, outcome, Path(folder), replay)
     outcome.seconds = round(tap.now, 3)
-    record = tap.finish(outcome.outcome, outcome.error)
+    if (mismatch := tap.trouble(CASSETTE_MISMATCH)) is not None:
+        # Whatever else was not as expected follows from it.
+        outcome.mismatch = writable(mismatch)
+        outcome.outcome, outcome.error = "failed", outcome.mismatch.partition("\n")[0]
+    record = tap.finish(outcome.outcome, outcome.mismatch or outcome.error)
     return Held(outcome, record, left if outcome.passed else ())
 
 
@@ -85,7 +95,9 @@ async def hear_judge(held: Held, judge: Judge) -> None:
     record.outcome, record.error = outcome.outcome, outcome.error
 
 
-async def _hold(scenario: Scenario, settings: Settings, tap: TalkTap, outcome: Outcome, folder: Path) -> Left:
+async def _hold(
+    scenario: Scenario, settings: Settings, tap: TalkTap, outcome: Outcome, folder: Path, replay: Cassette | None
+) -> Left:
     """What is left to a judge."""
     steps: Steps | None = None
     left: Left = []
@@ -93,7 +105,10 @@ async def _hold(scenario: Scenario, settings: Settings, tap: TalkTap, outcome: O
     try:
         _require_judge(scenario, settings)
         speech = await prepared_speech(scenario, folder)
-        async with asyncio.timeout(scenario.script.deadline), Stage(scenario, settings, speech, tap, folder) as stage:
+        async with (
+            asyncio.timeout(scenario.script.deadline),
+            Stage(scenario, settings, speech, tap, folder, replay=replay) as stage,
+        ):
             waiting = Waiting(stage)
             examiner = Examiner(stage, waiting, default_slo=_default_slo(settings))
             outcome.checks, left = examiner.checks, examiner.left_to_a_judge

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from couchvoice.cassette import Cassette
 from couchvoice.client.endpoints import Endpoints
 from couchvoice.client.threads import HttpThreads
 from couchvoice.client.voice_session import VoiceSession
@@ -42,7 +43,11 @@ MOST_TURNS = 100  # of a thread that a script looks at
 
 
 class Stage:
-    """``settings`` say where the ends are; those that they do not name are embedded. ``tools`` are beside its own."""
+    """``settings`` say where the ends are; those that they do not name are embedded.
+
+    ``tools`` are beside the backend's own; ``replay`` is played in place of the Realtime server's
+    hearing and answering.
+    """
 
     def __init__(
         self,
@@ -53,6 +58,7 @@ class Stage:
         folder: Path,
         *,
         tools: Sequence[Any] = (),
+        replay: Cassette | None = None,
     ) -> None:
         self.scenario = scenario
         self.speech = speech
@@ -60,6 +66,8 @@ class Stage:
         self.faults = ToolFaults(scenario.script.faults)
         self.observed = Observed(last_audible=lambda: tap.last_audible)
         self.session: VoiceSession | None = None  # the last one, also when it is over
+        # One for the whole talk: after a restart the next take is on.
+        self._deck = _deck_of(replay)
         self._source = ScriptedSource()
         self._settings = _own_settings(scenario, settings, folder)
         self._folder = folder
@@ -115,6 +123,7 @@ class Stage:
         except CouchvoiceError:
             await self._watching
             return
+        self._keep_back(session)
         if session.connect_ms is not None:
             self.observed.connect_ms.append(round(session.connect_ms, 1))
             self.tap.figure("connect_ms", session.connect_ms)
@@ -172,6 +181,17 @@ class Stage:
 
     # Behind
 
+    def _keep_back(self, session: VoiceSession) -> None:
+        """What a recording of this talk must not tell of whose it was."""
+        token, reply = self._settings.token, session.reply
+        self.tap.keep_back("thread", self._thread)
+        self.tap.keep_back("user", self.scenario.script.user)
+        self.tap.keep_back("token", token.reveal() if token else None)
+        if reply is not None:
+            self.tap.keep_back("secret", reply.client_secret)
+            self.tap.keep_back("session token", reply.session_token)
+            self.tap.keep_back("session", reply.session_id)
+
     async def _open_ends(self) -> None:
         network = await self._ends.enter_async_context(self._network) if self._network is not None else None
         ends = await self._ends.enter_async_context(self._running_ends())
@@ -200,6 +220,7 @@ class Stage:
             tools=self._tools,
             server=ServerOptions(faults=_faults_file(self.scenario, self._folder)),
             now=_time_of_day(),
+            replay=self._deck,
         ) as ends:
             yield Endpoints(**ends._asdict(), provider=settings.provider)
 
@@ -235,6 +256,14 @@ def _time_of_day() -> Callable[[], datetime]:
     clock = asyncio.get_running_loop().time
     began, at = datetime.now(UTC), clock()
     return lambda: began + timedelta(seconds=clock() - at)
+
+
+def _deck_of(replay: Cassette | None) -> Any:
+    if replay is None:
+        return None
+    from couchvoice.embedded import new_deck
+
+    return new_deck(replay)
 
 
 def _own_settings(scenario: Scenario, settings: Settings, folder: Path) -> Settings:

@@ -120,6 +120,11 @@ class TalkTap:
         if text:
             self._secrets[name] = text
 
+    def trouble(self, code: str) -> str | None:
+        """What was said of the first one with this code."""
+        troubles: list[Trouble] = self._record.of(Trouble)
+        return next((trouble.message for trouble in troubles if trouble.code == code), None)
+
     def figure(self, name: str, ms: float) -> None:
         """One more measurement. ``response_ms``, ``stop_ms`` and ``tool_ms`` are taken from the notices."""
         self._record.figures.setdefault(name, []).append(round(ms, 1))

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import msgspec
 
+from couchvoice.cassette import load_cassette
 from couchvoice.errors import ConfigError, CouchvoiceError
 from couchvoice.scenario.job import Job
 from couchvoice.scenario.outcome import Outcome
+from couchvoice.scenario.recording import cassette_of
 from couchvoice.scenario.runner import run_scenario
 from couchvoice.scenario.script_file import read_scenarios
 from couchvoice.settings import load_settings
@@ -41,10 +43,14 @@ def done(job: Job) -> Outcome:
         scenario = next((one for one in read_scenarios(Path(job.file)) if one.name == job.name), None)
         if scenario is None:
             raise ConfigError(f"{job.file} was changed: it has no scenario {job.name!r} any more")
-        held = run_scenario(scenario, load_settings(job.settings), speed=job.speed)
+        replay = load_cassette(Path(job.replay)) if job.replay is not None else None
+        held = run_scenario(scenario, load_settings(job.settings), speed=job.speed, replay=replay)
         if job.talk is not None:
             held.record.save(Path(job.talk))
             held.outcome.talk = job.talk
+        # A talk that never began has its own error.
+        if job.record is not None and held.outcome.outcome != "broken":
+            cassette_of(held.record).save(Path(job.record))
     except CouchvoiceError as exc:
         return Outcome(name=job.name, file=job.file, outcome="broken", error=str(exc))
     return held.outcome

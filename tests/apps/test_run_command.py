@@ -158,3 +158,63 @@ async def test_a_watched_scenario_is_held_again_when_it_has_changed(folder: Path
     await until("waiting for a change")
     process.send_signal(signal.SIGINT)
     assert await process.wait() == 130
+
+
+TYPED = (
+    "user: ada@example.org\nsteps: [{type: Good morning.}, {expect: {assistant: {contains: hear you}, audio: true}}]"
+)
+
+
+@pytest.mark.row("P6")
+async def test_a_run_is_recorded_and_held_again_without_its_provider(tmp_path: Path) -> None:
+    (tmp_path / "typed.yaml").write_text(TYPED)
+    options = ("typed.yaml", "--workers", 1)
+    status, printed = await run(*options, "--record", "typed.cassette", cwd=tmp_path)
+    assert status == 0, printed
+    status, printed = await run(*options, "--replay", "typed.cassette", cwd=tmp_path)
+    assert status == 0, printed
+    (tmp_path / "typed.yaml").write_text(TYPED.replace("morning", "evening"))
+    status, printed = await run(*options, "--replay", "typed.cassette", "--junit", "junit.xml", cwd=tmp_path)
+    assert status == 1
+    assert "the client sent conversation.item.create, which the cassette does not know:" in printed
+    for line in ('    | -        "text": "Good morning.",', '    | +        "text": "Good evening.",'):
+        assert line in printed.splitlines()
+        assert line.removeprefix("    | ") in (tmp_path / "junit.xml").read_text().replace("&quot;", '"')
+
+
+@pytest.mark.row("P6")
+async def test_several_scenarios_have_a_folder_of_cassettes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(f"name: talk/{name} again\n{TYPED}")
+    status, printed = await run("one.yaml", "two.yaml", "--record", "cassettes", cwd=tmp_path)
+    assert status == 0, printed
+    assert sorted(path.name for path in (tmp_path / "cassettes").iterdir()) == [
+        "talk-one-again.cassette",
+        "talk-two-again.cassette",
+    ]
+    status, printed = await run("one.yaml", "--replay", "cassettes", cwd=tmp_path)
+    assert status == 0, printed
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--replay", "nothing.cassette"], "cannot read the cassette nothing.cassette: no such file"),
+        (
+            ["--replay", "typed.yaml"],
+            "cannot play the cassette typed.yaml: it is none, or it is damaged; record it again",
+        ),
+        (["--replay", "a", "--record", "b"], "what is played has been recorded; use one of them"),
+        (["--replay", "a", "--provider", "openai"], "or play it with couchvoice serve realtime --replay"),
+        (["--record", "nowhere/typed.cassette"], "cannot write the cassette nowhere/typed.cassette: no such file"),
+    ],
+)
+@pytest.mark.row("P6")
+async def test_cassettes_that_cannot_be_are_refused_before_anything_is_held(
+    tmp_path: Path, options: list[str], told: str
+) -> None:
+    (tmp_path / "typed.yaml").write_text(TYPED)
+    status, printed = await run("typed.yaml", *options, cwd=tmp_path)
+    assert status == 2
+    assert told in " ".join(printed.split())
+    assert "passed" not in printed

@@ -12,7 +12,7 @@ import pytest
 
 from couchvoice.cassette import Cassette, load_cassette
 from couchvoice.client.endpoints import Endpoints
-from couchvoice.embedded import embedded_ends
+from couchvoice.embedded import embedded_ends, new_deck
 from couchvoice.errors import ConfigError
 from couchvoice.scenario import media_clock
 from couchvoice.scenario.recording import cassette_of
@@ -28,7 +28,7 @@ THREAD = "thread_of_a_person_who_counts_on_us"
 
 
 async def _replayed(cassette: Cassette, *typed: str, **options: Any) -> TalkRecord:
-    async with embedded_ends(load_settings(), replay=cassette) as ends:
+    async with embedded_ends(load_settings(), replay=new_deck(cassette)) as ends:
         return await hold_talk_at(Endpoints(**ends._asdict()), *typed, **options)
 
 

@@ -18,13 +18,12 @@ import msgspec
 
 from couchvoice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, silence
 from couchvoice.audio.pacing import Pace
+from couchvoice.cassette import CASSETTE_MISMATCH
 from couchvoice.local.line import Line
 from couchvoice.local.manners import Manners
 from couchvoice.local.replay.player import Mismatch, Player, Tape
 
 log = logging.getLogger("couchvoice.local.replay")
-
-MISMATCH = "cassette_mismatch"
 
 
 class ReplayCall:
@@ -139,6 +138,6 @@ class ReplayCall:
         self._failure = failure
         # The diff itself holds what was said: it goes to the client only.
         log.warning("x %s: the client does not do what the cassette knows", self.call_id)
-        error = {"type": "invalid_request_error", "code": MISMATCH, "message": str(failure)}
+        error = {"type": "invalid_request_error", "code": CASSETTE_MISMATCH, "message": str(failure)}
         self._send({"type": "error", "event_id": "event_of_the_cassette", "error": error})
         self.stop()

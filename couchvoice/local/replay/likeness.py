@@ -17,6 +17,8 @@ MAX_DIFF = 1500  # characters: an error event is read by people
 
 # Where a client may name what it has made.
 _ID_KEYS = frozenset({"event_id", "id", "item_id", "call_id", "previous_item_id", "response_id"})
+# Of these a client makes up its own: in a diff they would only distract.
+_MADE_UP = frozenset({"event_id", "id"})
 # Texts that hold JSON: the order of its keys is nobody's business.
 _JSON_KEYS = frozenset({"output", "arguments"})
 # What stood there was a secret, or said whose talk it was.
@@ -109,7 +111,7 @@ def _lines(event: Any) -> list[str]:
 def _readable(event: Any, key: str) -> Any:
     match event:
         case dict():
-            return {name: _readable(value, name) for name, value in event.items() if name != "event_id"}
+            return {name: _readable(value, name) for name, value in event.items() if name not in _MADE_UP}
         case list():
             return [_readable(value, key) for value in event]
         case str() if key in _JSON_KEYS:
