@@ -81,6 +81,8 @@ class Examiner:
     async def _look_at_history(self, expect: Expect) -> None:
         if expect.history is not None:
             await self._stage.look_at_history()
+        if expect.audit is not None:
+            await self._stage.look_at_audits(len(self._observed.since(0).turns), within=SETTLING)
 
     def _judge(self, expect: Expect, window: Window, path: str) -> Check | None:
         self._error_is_expected = self._error_is_expected or expect.error is not None

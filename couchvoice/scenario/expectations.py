@@ -18,6 +18,7 @@ from couchvoice.scenario.percentiles import percentile
 from couchvoice.scenario.script import Expect, HistoryCheck, Limits, TextCheck, ToolCheck, TurnCheck
 
 NOTHING = "nothing"
+FOUND = ("invented_number", "missed_crisis")  # by the audits of turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,9 @@ def _checks(expect: Expect, seen: Window) -> Iterator[Check]:
     yield from _text("end_detail", expect.end_detail, seen.whole.end_detail)
     if expect.history is not None:
         yield from _history(expect.history, seen.whole)
+    if expect.audit is not None:
+        found = [word for word in FOUND for _ in range(seen.whole.audits.get(word, 0))]
+        yield from _equal("audit", sorted(expect.audit), sorted(found))
 
 
 def _within(limits: Limits, figures: Mapping[str, list[float]]) -> Iterator[Check]:

@@ -60,6 +60,7 @@ class Observed:
     end_detail: str = ""
     history: list[str] | None = None  # of the thread, when it was asked for
     history_finalized: bool = False
+    audits: dict[str, int] = field(default_factory=dict)  # what the backend's audits found, when it was asked for
     connect_ms: list[float] = field(default_factory=list)
     last_audible: Callable[[], float | None] = lambda: None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)

@@ -171,6 +171,13 @@ class Expect(_Part, frozen=True, kw_only=True):
     finalized: Annotated[bool | None, Meta(description="The backend's word when the talk was ended")] = None
     end_detail: Annotated[str | TextCheck | None, Meta(description="Its sentence about that")] = None
     history: HistoryCheck | None = None
+    audit: Annotated[
+        list[str] | None,
+        Meta(
+            description="What the embedded backend's audits of the turns have found, in any order: missed_crisis, "
+            "invented_number; [] for nothing"
+        ),
+    ] = None
     patience: Annotated[_Seconds, Meta(description="Seconds until it must hold")] = PATIENCE
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from couchvoice.client.threads import HttpThreads
 from couchvoice.client.voice_session import VoiceSession
 from couchvoice.contract import SessionRequest
 from couchvoice.errors import BackendError, ConfigError, CouchvoiceError, InvalidState, UpdateRefused
+from couchvoice.scenario.audits import LOOKED_AT, audits
 from couchvoice.scenario.forwarder import Forwarder
 from couchvoice.scenario.observed import Observed
 from couchvoice.scenario.scenario import Scenario
@@ -40,6 +42,7 @@ from couchvoice.transports.http import HttpClient
 
 HANG_UP = 20.0  # seconds for the debts of a talk
 MOST_TURNS = 100  # of a thread that a script looks at
+LOOK_AGAIN = 0.02  # seconds between two looks at the audits
 
 
 class Stage:
@@ -178,6 +181,16 @@ class Stage:
                 if exc.status != 404:
                     raise
                 self.observed.history = []
+
+    async def look_at_audits(self, turns: int, *, within: float) -> None:
+        """What they have found in so many turns, for ``observed``; they end after the turns, and nobody tells when."""
+        assert self._endpoints is not None  # as above
+        until = time.monotonic() + within  # not the loop's: an audit runs in a thread, in real time
+        while True:
+            self.observed.audits = await audits(self._endpoints)
+            if self.observed.audits.get(LOOKED_AT, 0) >= turns or time.monotonic() > until:
+                return
+            await asyncio.sleep(LOOK_AGAIN)
 
     # Behind
 

@@ -92,6 +92,7 @@ class Auditor:
             turn = await self._waiting.get()
             try:
                 await self._look_at(turn)
+                self.counts["audited"] += 1
             except Exception as exc:  # one turn of many: the others are to be looked at, too
                 self.counts["failed"] += 1
                 _log.error("x the audit of a turn failed: %s", type(exc).__name__)

@@ -9,6 +9,10 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from couchvoice.backend.companion import configured_crisis_watch
 from couchvoice.backend.crisis import desk as desk_module
@@ -21,6 +25,7 @@ from couchvoice.backend.tools import ToolContext
 from couchvoice.companion_settings import CompanionSettings
 from couchvoice.errors import ConfigError
 from tests.backend.ends import BackendEnd, running_backend
+from tests.local.serving import served
 
 LEVELS: tuple[RiskLevel, ...] = ("moderate", "high", "imminent")
 LINE = Resource("Lifeline of Mongolia", "1800-2000", "https://lifeline.mn/", "Mongolia")
@@ -208,6 +213,36 @@ async def test_talks_at_once_do_not_get_each_others_lines(tmp_path: Any) -> None
 
     async with running_backend(tmp_path / "state") as backend:
         await asyncio.gather(*(talk(backend, thread) for thread in places))
+
+
+@pytest.mark.row("H3")
+async def test_a_source_of_lines_is_asked_over_http_and_its_line_reused_in_the_turn(tmp_path: Any) -> None:
+    asked: list[Any] = []
+
+    async def find(request: Request) -> JSONResponse:
+        asked.append(await request.json())
+        bad = {"name": "No page", "phone": "1", "url": "http://x", "region": "Mongolia"}
+        good = {"name": LINE.name, "phone": LINE.phone, "url": LINE.url, "region": LINE.region, "more": 1}
+        return JSONResponse({"results": [bad, {"name": "half"}, good]})
+
+    async with served(Starlette(routes=[Route("/lines", find, methods=["POST"])])) as host:
+        watch = configured_crisis_watch(CompanionSettings(crisis_lookup_url=f"http://{host}/lines"))
+        async with running_backend(tmp_path / "state", crisis=watch) as backend:
+            found = await call(backend, LOOKUP, "I live in Mongolia", "item_1")
+            words = await call(backend, TEMPLATE, "I live in Mongolia", "item_1", risk_level="moderate")
+    assert asked == [{"query": "Mongolia"}]
+    assert [line["phone"] for line in found["found_resources"]] == [LINE.phone]
+    assert LINE.phone in words["resource_guidance"]
+
+
+@pytest.mark.row("H3")
+async def test_a_source_of_lines_that_fails_is_a_status_and_no_failure(tmp_path: Any) -> None:
+    watch = configured_crisis_watch(CompanionSettings(crisis_lookup_url="http://127.0.0.1:1/lines"))
+    async with running_backend(tmp_path / "state", crisis=watch) as backend:
+        found = await call(backend, LOOKUP, "I live in Mongolia", "item_1")
+        known = await call(backend, LOOKUP, "I live in France", "item_2")
+    assert (found["resource_lookup_status"], known["resource_lookup_status"]) == ("lookup_error", "found")
+    assert "emergency number" in found["response_text"]
 
 
 def test_a_source_of_lines_is_held_to_the_rules_of_addresses() -> None:
