@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from couchvoice.backend.crisis.audit import Heard, Verdict, audit
+from couchvoice.backend.crisis.audit import Heard, audit
 from couchvoice.backend.crisis.classifier import NAME, Classifier
 from couchvoice.backend.crisis.desk import CrisisDesk
 from couchvoice.backend.crisis.log import CRISIS_TOOLS, CrisisEntry, CrisisKind, CrisisLog
@@ -24,7 +24,7 @@ from couchvoice.backend.lookup.source import LookupFailed
 MAX_WAITING = 256  # turns; then the newest is not looked at
 WORKERS = 4  # so that a slow classifier holds up others only a little
 CLASSIFIER_TIMEOUT = 6.0  # seconds
-DRAIN_TIMEOUT = 3.0  # seconds at the end for what waits
+DRAIN_TIMEOUT = 1.0  # seconds at the end for what waits: whoever leaves a talk is not held up
 
 RULES = "rules"
 
@@ -102,13 +102,13 @@ class Auditor:
     async def _look_at(self, turn: Audited) -> None:
         # In a thread: a long turn would hold up a media loop in the same process.
         verdict = await asyncio.to_thread(audit, turn.heard, has_given=self._desk.has_given)
-        judged_by = RULES
-        if not verdict.missed and await self._classified_as_missed(turn.heard):
-            verdict, judged_by = Verdict(True, verdict.numbers), NAME
         if verdict.missed:
-            await self._tell(turn, CrisisKind.MISSED, judged_by=judged_by)
+            await self._tell(turn, CrisisKind.MISSED, judged_by=RULES)
         if verdict.numbers:
             await self._tell(turn, CrisisKind.INVENTED, judged_by=RULES, numbers=verdict.numbers)
+        # Last: it may take long, and what the rules have found is not to wait for it.
+        if not verdict.missed and await self._classified_as_missed(turn.heard):
+            await self._tell(turn, CrisisKind.MISSED, judged_by=NAME)
 
     async def _classified_as_missed(self, heard: Heard) -> bool:
         called = any(call["tool_name"] in CRISIS_TOOLS for call in heard.tool_calls)
