@@ -188,7 +188,8 @@ def _is_innocent(run: Sequence[_Group], plain: str, known: Collection[str]) -> b
 
 def _calls(plain: str, group: _Group) -> bool:
     """The words just before it say that it is dialled."""
-    return re.search(r"(?:call|dial|ring|phone|text|number|line|at|on)(?: is)?[ :]+$", plain[: group.start]) is not None
+    before = plain[max(0, group.start - _NEAR) : group.start]
+    return re.search(r"(?:call|dial|ring|phone|text|number|line|at|on)(?: is)?[ :]+$", before) is not None
 
 
 def _is_nothing(groups: Sequence[_Group], plain: str) -> bool:

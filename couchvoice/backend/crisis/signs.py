@@ -58,13 +58,14 @@ _DENIED = re.compile(
     r"(?: (?!(?:but|and|aber|mais|pero)\b)\w+){0,3} $"
 )
 _LITERAL = re.compile(r"\b(?:why not|cannot stop|cant stop|could not stop|not sure|not know|dont know)(?: \w+){0,4} $")
+_NEAR = 80  # characters in which a "not" may stand
 _APOSTROPHES = re.compile("['\u2019`\u00b4]")
 _NOT_WORDS = re.compile(r"[^\w-]+")
 
 
 def says_crisis(text: str) -> bool:
     plain = _plain(text)
-    return any(not _is_denied(plain[: found.start()]) for found in _SIGN.finditer(plain))
+    return any(not _is_denied(plain[max(0, found.start() - _NEAR) : found.start()]) for found in _SIGN.finditer(plain))
 
 
 def _is_denied(before: str) -> bool:

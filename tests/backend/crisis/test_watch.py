@@ -25,11 +25,12 @@ from couchvoice.backend.crisis.audit import Heard, Verdict, audit
 from couchvoice.backend.crisis.auditor import Audited, Auditor
 from couchvoice.backend.crisis.classifier import ModerationsClassifier
 from couchvoice.backend.crisis.desk import CrisisDesk
-from couchvoice.backend.crisis.log import RETENTION, CrisisEntry, CrisisKind, MemoryCrisisLog
+from couchvoice.backend.crisis.log import CRISIS_TOOLS, RETENTION, CrisisEntry, CrisisKind, MemoryCrisisLog
 from couchvoice.backend.crisis.watch import CrisisWatch
 from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.guards import Guards
 from couchvoice.backend.lookup.source import LookupFailed
+from couchvoice.backend.tools.catalogue import CATALOGUE, CRISIS
 from couchvoice.companion_settings import CompanionSettings
 from couchvoice.errors import ConfigError
 from couchvoice.private import Private
@@ -350,6 +351,11 @@ async def test_a_moderations_endpoint_judges_the_words_alone(reply: Response, sa
 def test_a_classifier_is_held_to_the_rules_of_addresses() -> None:
     with pytest.raises(ConfigError):
         configured_crisis_watch(CompanionSettings(audit_url="http://judge.example.com/v1"))
+
+
+@pytest.mark.row("H7")
+def test_the_tools_for_crises_are_those_of_the_catalogue() -> None:
+    assert set(CRISIS_TOOLS) == {name for name, tool in CATALOGUE.items() if tool.route == CRISIS}
 
 
 async def test_the_log_is_for_operators(tmp_path: Path):
