@@ -51,10 +51,10 @@ async def talked_until_killed(url: str, wav: Path) -> list[dict[str, Any]]:
     async with started(*words, "--user", USER, "--thread", THREAD) as talk:
         await talk.line_with(type="state", state="listening")
         turns = []
-        for line in ("Is memory on?", "Good morning."):
-            talk.type(line)
+        for _ in range(2):
+            talk.type("Thank you.")
             turns.append(await talk.line_with(type="turn", recorded=True))
-        talk.type("Hello, can you hear me?")
+        talk.type("Is memory on?")
         await talk.line_with(type="state", state="assistant_speaking")
         talk.send(signal.SIGKILL)
         assert (await talk.ended()).status == -signal.SIGKILL
