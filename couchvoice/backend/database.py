@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
@@ -21,9 +22,17 @@ from pathlib import Path
 from sqlalchemy import Connection, NullPool, event, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DisconnectionError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from couchvoice.backend import migrations
 from couchvoice.backend.refusals import Refused
@@ -33,6 +42,7 @@ from couchvoice.outside import outside_work
 from couchvoice.private_files import make_private_folder, open_private_file
 
 CONNECT_TIMEOUT = 10  # seconds
+TRUSTED = 5.0  # seconds for which a connection that was used is believed to be alive
 CONNECTIONS = 10  # of a process to PostgreSQL, which by default takes 100 in all
 STATEMENT_TIMEOUT = 30  # seconds, PostgreSQL; whoever waits for a thread's row waits no longer
 CLOSE_TIMEOUT = 3  # seconds for the transactions that run when the database is closed
@@ -40,6 +50,7 @@ CLOSE_TIMEOUT = 3  # seconds for the transactions that run when the database is 
 _DRIVERS = {"sqlite": "aiosqlite", "postgresql": "asyncpg", "postgres": "asyncpg"}
 _HOW = "write sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER@HOST/NAME"
 _ID_BYTES = 8
+_USED_AT = "used_at"
 _CORRUPT = ("file is not a database", "database disk image is malformed")
 
 _log = logging.getLogger("couchvoice.backend")
@@ -68,15 +79,25 @@ class Database:
         """A transaction. Raises Refused (503) when the database does not answer."""
         with _unavailable(), outside_work():
             engine = await self._open()
-            self._transactions += 1
-            self._at_rest.clear()
-            try:
+            with self._busy():
                 async with engine.begin() as connection:
                     yield connection
-            finally:
-                self._transactions -= 1
-                if not self._transactions:
-                    self._at_rest.set()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """To look something up. Each statement stands alone: a transaction takes two more trips to PostgreSQL.
+
+        Raises as ``begin``.
+        """
+        if self._file is not None:
+            async with self.begin() as connection:
+                yield connection
+            return
+        with _unavailable(), outside_work():
+            engine = await self._open()
+            with self._busy():
+                async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+                    yield connection
 
     async def close(self) -> None:
         async with self._opening:
@@ -88,6 +109,17 @@ class Database:
                 with outside_work():
                     await self._engine.dispose()
                 self._engine = None
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        self._transactions += 1
+        self._at_rest.clear()
+        try:
+            yield
+        finally:
+            self._transactions -= 1
+            if not self._transactions:
+                self._at_rest.set()
 
     async def _open(self) -> AsyncEngine:
         async with self._opening:
@@ -177,14 +209,12 @@ def _engine(url: URL) -> AsyncEngine:
     # Without hide_parameters an IntegrityError's text, and SQLAlchemy's log, hold what was spoken.
     if url.get_backend_name() != "sqlite":
         # No overflow: those connections are closed after each use, and opening one takes longer than a turn.
-        return create_async_engine(
-            url,
-            hide_parameters=True,
-            pool_pre_ping=True,
-            pool_size=CONNECTIONS,
-            max_overflow=0,
-            connect_args=_connect_arguments(url),
+        engine = create_async_engine(
+            url, hide_parameters=True, pool_size=CONNECTIONS, max_overflow=0, connect_args=_connect_arguments(url)
         )
+        event.listen(engine.sync_engine, "checkin", _put_aside)
+        event.listen(engine.sync_engine, "checkout", _require_alive)
+        return engine
     # aiosqlite logs each statement with its parameters at DEBUG; there is no other way to keep speech out of that log.
     logging.getLogger("aiosqlite").setLevel(logging.INFO)
     # SQLite has one writer anyway: one connection waits its turn here instead of failing with "database is locked".
@@ -192,6 +222,19 @@ def _engine(url: URL) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     event.listen(engine.sync_engine, "begin", _lock_database)
     return engine
+
+
+def _put_aside(_: object, record: ConnectionPoolEntry) -> None:
+    record.info[_USED_AT] = time.monotonic()
+
+
+def _require_alive(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+    """Ask a connection that was not used for a while whether it is still one; a trip for each use would be dear."""
+    if time.monotonic() - record.info.get(_USED_AT, time.monotonic()) > TRUSTED:
+        try:
+            connection.ping()  # SQLAlchemy's own connection to asyncpg has it
+        except Exception as exc:  # whatever the driver says: the pool opens another
+            raise DisconnectionError from exc
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _: object) -> None:

@@ -148,7 +148,9 @@ class Figures:
         yield self.latencies.family()
         yield CounterMetricFamily("realtime_barge_ins", "Answers that were spoken over.", self.turns["interrupted"])
         yield CounterMetricFamily("realtime_reconnects", "Sessions on a thread that had a live one.", self.reconnects)
-        yield GaugeMetricFamily("realtime_active_sessions", "Sessions that are alive in this process.", len(self._sessions.active()))
+        yield GaugeMetricFamily(
+            "realtime_active_sessions", "Sessions that are alive in this process.", len(self._sessions.active())
+        )
         yield GaugeMetricFamily("couchvoice_uptime_seconds", "Since the start.", self._clock() - self._started)
 
 

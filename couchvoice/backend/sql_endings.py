@@ -105,7 +105,7 @@ class SqlEndings:
     async def _names(self, wanted: Select[Any], limit: int) -> list[str]:
         if not self._database.begun():
             return []
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             found = await connection.execute(wanted.order_by(threads.c.active_at).limit(limit))
             return [name for (name,) in found]
 

@@ -39,7 +39,7 @@ class SqlExercises:
     async def current(self, place: Place) -> Run | None:
         if not self._database.begun():
             return None
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             row = (await connection.execute(_newest(place))).mappings().first()
         return _run_of(row) if row is not None else None
 

@@ -37,7 +37,7 @@ class SqlSessions:
     async def find(self, token: Private) -> tuple[str, Briefing] | None:
         if not self._database.begun():
             return None
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             found = await connection.execute(select(sessions).where(sessions.c.token_hash == _hash(token)))
             row = found.mappings().one_or_none()
         if row is None:

@@ -32,7 +32,7 @@ class SqlStore:
 
     async def check(self) -> None:
         if self.database.begun():
-            async with self.database.begin() as connection:
+            async with self.database.read() as connection:
                 await connection.execute(select(1))
 
     async def close(self) -> None:

@@ -33,14 +33,14 @@ class SqlThreads:
                     and_(threads.c.created_at == began, threads.c.id < thread_id),
                 )
             )
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             return [thread_of(row) for row in (await connection.execute(found)).mappings()]
 
     async def find(self, thread_id: str, *, owner: str) -> Thread:
         if not self._database.begun():
             raise not_found()
         wanted = select(threads).where(threads.c.id == thread_id, threads.c.owner == owner)
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             row = (await connection.execute(wanted)).mappings().one_or_none()
         if row is None:
             raise not_found()
@@ -50,7 +50,7 @@ class SqlThreads:
         if not self._database.begun():
             return None
         opened = select(sessions.c.user_id).where(sessions.c.thread_id == thread_id).order_by(sessions.c.opened_at)
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             for wanted in (select(threads.c.owner).where(threads.c.id == thread_id), opened.limit(1)):
                 found = (await connection.execute(wanted)).first()
                 if found is not None:

@@ -35,7 +35,7 @@ class SqlTurns:
     async def history(self, thread_id: str, *, owner: str, after: int, limit: int) -> list[KeptTurn]:
         if not self._database.begun():
             raise not_found()
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             kept = select(threads.c.id).where(threads.c.id == thread_id, threads.c.owner == owner)
             if (await connection.execute(kept)).first() is None:
                 raise not_found()
@@ -45,7 +45,7 @@ class SqlTurns:
     async def recent(self, thread_id: str, *, owner: str, limit: int) -> list[KeptTurn]:
         if not self._database.begun():
             return []
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             newest = turns_of(thread_id).where(threads.c.owner == owner).order_by(turns.c.number.desc()).limit(limit)
             rows = (await connection.execute(newest)).mappings().all()
         return [kept_turn_of(row) for row in reversed(rows)]
@@ -53,7 +53,7 @@ class SqlTurns:
     async def counts(self, owner: str) -> Counts:
         if not self._database.begun():
             return Counts(0, 0)
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             ended = select(func.count()).select_from(arcs).where(arcs.c.owner == owner, arcs.c.deleted_at.is_(None))
             said = select(func.coalesce(func.sum(threads.c.turn_count), 0)).where(threads.c.owner == owner)
             return Counts((await connection.execute(ended)).scalar_one(), (await connection.execute(said)).scalar_one())

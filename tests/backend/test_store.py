@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
-from couchvoice.backend import SqlStore
+from couchvoice.backend import SqlStore, database
 from couchvoice.backend.arc import episodic_arc
 from couchvoice.backend.briefing import Briefing
 from couchvoice.backend.refusals import Refused
@@ -230,3 +231,19 @@ async def test_a_session_that_was_ended_by_its_silence_gets_that_arc_when_it_ask
 
     assert await asked("rtc_1") == await asked(None) == arc
     assert await asked("rtc_2") is None
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_connection_that_the_server_has_closed_meanwhile_is_not_used_again(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "TRUSTED", 0.0)
+    await store.turns.record(any_turn("one"))
+    async with store.database.begin() as connection:
+        ours = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+    other = SqlStore(str(store.database._url))
+    async with other.database.begin() as connection:
+        await connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": ours})
+    await other.close()
+    assert await store.turns.record(any_turn("two")) == 2
+    assert [kept.turn.user_text for kept in await store.turns.recent("t", owner="t", limit=5)] == ["one", "two"]

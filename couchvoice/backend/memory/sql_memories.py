@@ -23,7 +23,7 @@ class SqlRecallSwitch:
     async def is_on(self, owner: str) -> bool:
         if not self._database.begun():
             return False
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             found = await connection.execute(select(recall_switches.c.enabled).where(recall_switches.c.owner == owner))
             return bool(found.scalar_one_or_none())
 

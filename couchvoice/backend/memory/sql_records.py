@@ -39,7 +39,7 @@ class SqlRecords:
         if not self._database.begun():
             return []
         last = rows_of(kind).where(kept(kind, owner)).order_by(LAYERS[kind].table.c.id.desc()).limit(limit)
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             total = await count(connection, kind, owner)
             rows = (await connection.execute(last)).mappings().all()
         return [record_of(row, kind, total - place) for place, row in enumerate(rows)][::-1]
