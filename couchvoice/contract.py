@@ -108,6 +108,7 @@ class SessionRequest(_Request):
     user_id: Name | None = None
     memory_mode: MemoryMode = "incognito"
     assistant_voice: str | None = None
+    mode: Name | None = None
     language: Language | None = None
     vad_sensitivity: Sensitivity | None = None
     silence_duration_ms: SilenceMs | None = None

@@ -196,6 +196,7 @@ def _new_backend_app(
         session=settings.session,
         guards=guards,
         finalize_at_shutdown=finalize_at_shutdown,
+        modes_dir=settings.modes_dir,
         enabled=settings.realtime_enabled,
         crisis=configured_crisis_watch(settings.companion),
         grounded=configured_lookup(settings.companion),

@@ -31,6 +31,7 @@ _ENVIRONMENT = {
     "provider": "COUCHVOICE_PROVIDER",
     "token": "COUCHVOICE_TOKEN",
     "state_dir": "COUCHVOICE_STATE_DIR",
+    "modes_dir": "COUCHVOICE_MODES_DIR",
     "database_url": "COUCHVOICE_DATABASE_URL",
     "finalize_after": "COUCHVOICE_FINALIZE_AFTER",
     "log": "COUCHVOICE_LOG",
@@ -105,7 +106,7 @@ _KEYS = frozenset(
     }
 )
 _SECRETS = _KEYS | {"token"}
-_PATHS = frozenset({"api_key_file", "certificate", "certificate_key"})
+_PATHS = frozenset({"api_key_file", "certificate", "certificate_key", "modes_dir"})
 # What is no text.
 _TYPES: Mapping[str, type] = {
     "finalize_after": float,
@@ -193,6 +194,7 @@ class Settings:
     provider: str | None = None
     token: Private | None = None
     state_dir: Path
+    modes_dir: Path | None = None
     database_url: str | None = None
     finalize_after: float = 20 * 60  # seconds without a turn; then the backend ends the session by itself
     log: str = "warning"

@@ -16,6 +16,7 @@ DATA = (
     "couchvoice/apps/first-talk.txt",
     "couchvoice/backend/crisis/resources.yaml",
     "couchvoice/backend/exercises/catalogue.yaml",
+    "couchvoice/backend/modes/shipped/companion.yaml",
     "couchvoice/backend/skills/approaches/cbt.md",
     "couchvoice/backend/skills/styles/supportive.md",
     "couchvoice/backend/migrations/env.py",

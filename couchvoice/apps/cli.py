@@ -85,6 +85,10 @@ def talk(
     voice: Annotated[
         str | None, typer.Option(help=f"The assistant's voice. Without --backend one of: {_VOICES}.")
     ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="What the talk is for: companion, listener, guide, or a mode of your own."),
+    ] = None,
     speed: Annotated[float | None, typer.Option(help="How fast the assistant speaks, 0.25 to 1.5.")] = None,
     language: Annotated[
         str | None, typer.Option(help="Language of the talk, such as en or de. Default: whichever is heard.")
@@ -120,8 +124,8 @@ def talk(
 ) -> None:
     """Talk. Speak, or type a line and press Enter; Ctrl-C ends the talk, twice at once.
 
-    The lines /text and /voice choose whether the next answers are written or spoken; /feedback positive (negative,
-    skip) says how it was.
+    The lines /text and /voice choose whether the next answers are written or spoken; /mode NAME changes what
+    the talk is for; /feedback positive (negative, skip) says how it was.
     """
     settings = settings_from(
         backend_url=backend,
@@ -144,6 +148,7 @@ def talk(
         user=user,
         memory=memory.value,
         voice=voice,
+        mode=mode,
         speed=speed,
         language=language,
         text=text,

@@ -181,6 +181,9 @@ def serve_backend(
     ] = None,
     realtime_url: Annotated[str | None, typer.Option(help="Base URL of the provider.")] = None,
     database: Annotated[str | None, typer.Option(help="SQLAlchemy URL. Default: a file in the state folder.")] = None,
+    modes: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A folder of modes (NAME.yaml), beside the shipped ones.")
+    ] = None,
     finalize_after: Annotated[
         float | None,
         typer.Option(min=1, metavar="SECONDS", help="End a session without a turn for so long. Default: 1200."),
@@ -233,6 +236,7 @@ def serve_backend(
         provider=provider,
         realtime_url=realtime_url,
         database_url=database,
+        modes_dir=str(modes) if modes else None,
         finalize_after=finalize_after,
         auth=auth.value if auth else None,
         allow_origin=" ".join(allow_origin) if allow_origin else None,

@@ -27,6 +27,7 @@ class TalkOptions:
     user: str | None = None
     memory: MemoryMode = "incognito"
     voice: str | None = None
+    mode: str | None = None
     speed: float | None = None
     language: str | None = None
     text: bool = False
@@ -79,8 +80,11 @@ def request_of(options: TalkOptions, *, embedded: bool) -> SessionRequest:
             user_id=options.user,
             memory_mode=options.memory,
             assistant_voice=options.voice,
+            mode=options.mode,
             language=options.language,
             save_transcript=None if options.transcript else False,
         )
     except ValueError as exc:
-        raise ConfigError("--thread must name a thread (1 to 200 characters), --user and --voice must be text") from exc
+        raise ConfigError(
+            "--thread must name a thread (1 to 200 characters), --user, --voice and --mode a text"
+        ) from exc

@@ -13,17 +13,19 @@ from collections.abc import Callable
 from couchvoice.apps.screen import clean
 from couchvoice.client.voice_session import VoiceSession
 from couchvoice.core.notices import Notice, Problem
-from couchvoice.errors import ConfigError, InvalidState, MessageTooLarge, NotConnected, UpdateRefused
+from couchvoice.errors import BackendError, ConfigError, InvalidState, MessageTooLarge, NotConnected, UpdateRefused
 
 TEXT = "/text"
 VOICE = "/voice"
 MUTE = "/mute"
 UNMUTE = "/unmute"
+MODE = "/mode "  # and its name
 FEEDBACK = "/feedback "  # and positive, negative, or skip
 ANSWER_TIMEOUT = 60.0  # seconds; then the next line of a script is said all the same
 
 _WRITTEN = "the next answers will be written"
 _SPOKEN = "the next answers will be spoken"
+_OTHER_MODE = "the mode holds from the next answer on"
 _NOTED = "thank you: it goes with the end of this talk"
 _UNHEARD = "no sound will be heard: this talk has no loudspeaker (--output names one)"
 
@@ -80,6 +82,9 @@ class TypedLines:
                 self._session.mute()  # the screens show it
             elif line == UNMUTE:
                 self._session.unmute()
+            elif line.startswith(MODE):
+                await self._session.configure(mode=line.removeprefix(MODE).strip())
+                self._show_hint(_OTHER_MODE)
             elif line.startswith(FEEDBACK):
                 self._session.give_feedback(line.removeprefix(FEEDBACK).strip())
                 self._show_hint(_NOTED)
@@ -87,6 +92,6 @@ class TypedLines:
                 self._session.send_message(line)
         except NotConnected:
             pass  # the talk ended as Enter was pressed
-        except (ConfigError, InvalidState, MessageTooLarge, UpdateRefused) as exc:
+        except (BackendError, ConfigError, InvalidState, MessageTooLarge, UpdateRefused) as exc:
             if exc.code != NotConnected.code:  # as above
                 self._show(Problem(exc.code, str(exc)))

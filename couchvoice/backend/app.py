@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -23,6 +24,7 @@ from couchvoice.backend.lookup.grounded import GroundedLookup
 from couchvoice.backend.memory.remembered import RememberedMemory
 from couchvoice.backend.memory_context import MemorySource
 from couchvoice.backend.memory_routes import MemoryEndpoints
+from couchvoice.backend.modes.mode import Modes
 from couchvoice.backend.openapi import install_openapi, operation_id
 from couchvoice.backend.opener import SessionOpener
 from couchvoice.backend.providers import Provider
@@ -56,6 +58,7 @@ def create_app(
     memory: MemorySource | None = None,
     crisis: CrisisWatch | None = None,
     grounded: GroundedLookup | None = None,
+    modes_dir: Path | None = None,
     enabled: bool = True,
     pseudonyms: Pseudonyms | None = None,
 ) -> FastAPI:
@@ -63,8 +66,8 @@ def create_app(
 
     ``endpoints``: the providers that a caller of the gateway may choose, by name; None: ``provider`` alone.
     ``crisis``: where lines are looked up, and who audits; ``grounded``: what is asked before the shipped corpus is.
-    ``memory`` None: what ``store`` remembers. ``enabled`` False: no session is opened. Without ``pseudonyms`` those in
-    the log change with each start.
+    ``memory`` None: what ``store`` remembers. ``modes_dir``: a folder of modes beside the shipped ones. ``enabled``
+    False: no session is opened. Without ``pseudonyms`` those in the log change with each start.
     """
     finalizer = finalizer or Finalizer(store)
     session = session or SessionSettings()
@@ -86,12 +89,14 @@ def create_app(
         enabled=enabled,
     )
     check_session_settings(session)
+    tools = tools or ToolRegistry(STANDARD_TOOLS)
 
     voice = VoiceEndpoints(
         store=store,
         finalizer=finalizer,
         provider=provider,
-        tools=tools or ToolRegistry(STANDARD_TOOLS),
+        tools=tools,
+        modes=Modes.of(tools, folder=modes_dir),
         settings=session,
         scope=scope,
         recollections=recollections,

@@ -14,6 +14,7 @@ from couchvoice.backend.exercises.in_progress import exercise_block
 from couchvoice.backend.history import history_block
 from couchvoice.backend.language import english_name
 from couchvoice.backend.memory_context import memory_block
+from couchvoice.backend.modes.mode_file import default_manner
 from couchvoice.backend.recollection import Recollection
 
 MAX_INSTRUCTIONS = 12_000  # characters
@@ -85,22 +86,27 @@ _EXERCISE_TOOLS = """\
 start_guided_exercise begins one and load_guided_exercise_skill gives its first step; after each answer call
 record_guided_exercise_progress and do what it returns. Its steps come from these tools, never from memory."""
 
-_PERSONA = """\
+_MANNER = """\
 # Manner
-Mode companion: warm and plain, curious rather than clever. Reflect what you heard before you suggest anything. Use the
-person's own words, no jargon, no diagnosis, no praise for its own sake."""
+{manner}"""
 
 
-def instructions(briefing: Briefing, recollection: Recollection | None = None) -> str:
-    """Of a companion with tools."""
+def instructions(
+    briefing: Briefing,
+    recollection: Recollection | None = None,
+    *,
+    manner: str | None = None,
+    leads_exercises: bool = True,
+) -> str:
+    """Of a session with tools. ``manner``: the mode's own words; None: a companion's."""
     return _joined(
         *_beginning(briefing),
         _TOOLS,
         _SILENCE,
         _UNCLEAR,
         _CRISIS,
-        f"{_EXERCISES}\n{_EXERCISE_TOOLS}",
-        _PERSONA,
+        f"{_EXERCISES}\n{_EXERCISE_TOOLS}" if leads_exercises else _EXERCISES,
+        _MANNER.format(manner=default_manner() if manner is None else manner),
         *_from_before(briefing, recollection),
     )
 
@@ -112,7 +118,7 @@ def instructions_without_tools(briefing: Briefing, recollection: Recollection | 
         _UNCLEAR,
         _CRISIS_WITHOUT_TOOLS,
         _EXERCISES,
-        _PERSONA,
+        _MANNER.format(manner=default_manner()),
         *_from_before(briefing, recollection),
     )
 

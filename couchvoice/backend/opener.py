@@ -17,7 +17,7 @@ from couchvoice.backend.figures import Figures
 from couchvoice.backend.guard import Caller
 from couchvoice.backend.language import chosen_language
 from couchvoice.backend.limits import Limits
-from couchvoice.backend.modes import Mode
+from couchvoice.backend.modes.mode import Mode
 from couchvoice.backend.providers import ClientSecret, Failure, Provider, ProviderFailed
 from couchvoice.backend.recollection import Recollections
 from couchvoice.backend.refusals import Refused
@@ -80,6 +80,7 @@ class SessionOpener:
             request,
             language=briefing.language,
             mode=mode.config(briefing, await self._recollections.of(briefing)),
+            voice=mode.voice,
             model=self._provider.place.model,
         )
         secret = await self._provider.mint(config, safety_identifier=owner_hash(briefing.owner))

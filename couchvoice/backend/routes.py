@@ -19,11 +19,11 @@ from couchvoice.backend.exercises import MemoryExerciseBook, Place
 from couchvoice.backend.figures import Figures, tell
 from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.guard import Caller, CurrentCaller
-from couchvoice.backend.instructions import instructions
 from couchvoice.backend.language import chosen_language
 from couchvoice.backend.limits import Limits
 from couchvoice.backend.lookup.grounded import GroundedLookup
-from couchvoice.backend.modes import DEFAULT_MODE, Mode, Modes
+from couchvoice.backend.modes.mode import Modes
+from couchvoice.backend.modes.mode_file import DEFAULT_MODE
 from couchvoice.backend.opener import Opened, SessionOpener, refusing_failures
 from couchvoice.backend.providers import Provider
 from couchvoice.backend.recollection import Recollections
@@ -65,6 +65,7 @@ class VoiceEndpoints:
         finalizer: Finalizer,
         provider: Provider,
         tools: ToolRegistry,
+        modes: Modes,
         settings: SessionSettings,
         scope: SessionScope,
         recollections: Recollections,
@@ -86,7 +87,7 @@ class VoiceEndpoints:
         self._tools = ToolRunner(tools)
         self._exercises = MemoryExerciseBook()  # of incognito talks
         self._settings = settings
-        self._modes = Modes({DEFAULT_MODE: Mode(instructions, tools)})
+        self._modes = modes
         self._scope = scope
         self.router = APIRouter()
         self.router.add_api_route(SESSION_PATH, self.session, methods=["POST"])
@@ -103,7 +104,8 @@ class VoiceEndpoints:
     async def session(self, request: SessionRequest, caller: CurrentCaller) -> SessionReply:
         with failing_as("voice_realtime_session_failed", "the session could not be created"):
             with refusing_failures():
-                opened = await self._opener.open(request, caller=caller, mode=self._modes.find(DEFAULT_MODE))
+                mode = self._modes.find(request.mode or DEFAULT_MODE)
+                opened = await self._opener.open(request, caller=caller, mode=mode)
             return _session_reply(opened, self._provider)
 
     async def tools(self, request: ToolRequest, caller: CurrentCaller, token: SessionToken = None) -> ToolReply:
@@ -195,11 +197,15 @@ class VoiceEndpoints:
         with failing_as("voice_realtime_config_failed", "the session could not be changed"):
             session = await self._scope.of(request, caller=caller, token=token)
             change: dict[str, Any] = {}
+            voice: str | None = None
             if request.mode is not None:
                 mode, briefing = self._modes.find(request.mode), self._briefing(request, caller, session)
                 change |= mode.config(briefing, await self._recollections.of(briefing))
+                voice = mode.voice
             if request.voice is not None:
-                change["audio"] = {"output": {"voice": supported_voice(request.voice)}}
+                voice = supported_voice(request.voice)
+            if voice is not None:
+                change["audio"] = {"output": {"voice": voice}}
             if not change:
                 raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "nothing_to_change", "name a mode or a voice")
             return ConfigReply(session={"type": "realtime", **change})

@@ -26,13 +26,15 @@ def session_config(
     *,
     language: str | None,
     mode: Mapping[str, Any],
+    voice: str | None = None,
     model: str | None = None,
 ) -> dict[str, Any]:
-    """``mode`` is the mode's part; ``model``: the provider's only one, in place of the settings'.
+    """``mode`` is the mode's part, with its ``voice``; ``model``: the provider's only one, in place of the settings'.
 
     Refused with 422 when the voice is not one of the ten.
     """
-    voice = settings.voice if request.assistant_voice is None else supported_voice(request.assistant_voice)
+    asked = request.assistant_voice
+    voice = supported_voice(asked) if asked is not None else voice or settings.voice
     return {
         "type": "realtime",
         "model": model or settings.model,

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from couchvoice.backend.guard import CurrentCaller
 from couchvoice.backend.instructions import instructions_without_tools
-from couchvoice.backend.modes import Mode
+from couchvoice.backend.modes.mode import Mode
 from couchvoice.backend.opener import Opened, SessionOpener
 from couchvoice.backend.providers import Failure, Provider, ProviderFailed
 from couchvoice.backend.refusals import Refused, failing_as

@@ -15,7 +15,15 @@ from couchvoice.core.client_events import SessionUpdate, encode_client_event
 from couchvoice.core.effects import Effect
 from couchvoice.core.notices import Problem
 from couchvoice.core.session import Session
-from couchvoice.core.session_update import Changes, Modality, modality_of, speed_of, turn_detection_of
+from couchvoice.core.session_update import (
+    VOICE_IS_FIXED,
+    Changes,
+    Modality,
+    modality_of,
+    speed_of,
+    turn_detection_of,
+    without_voice,
+)
 from couchvoice.errors import ConfigError, UpdateRefused
 
 
@@ -46,9 +54,18 @@ class Updates:
         await self._make(modality_of(modality))
 
     async def configure(self, *, mode: str | None, voice: str | None) -> None:
-        """Ask the backend for what changes with these, and the provider to take it. Raises BackendError, too."""
+        """Ask the backend for what changes with these, and the provider to take it. Raises BackendError, too.
+
+        A mode's own voice is left out where it comes too late.
+        """
         self._session.require_talk()
-        await self._make((await self._backend.configure(mode=mode, voice=voice)).session)
+        changes = (await self._backend.configure(mode=mode, voice=voice)).session
+        try:
+            await self._make(changes)
+        except UpdateRefused as exc:
+            if voice is not None or exc.code != VOICE_IS_FIXED:
+                raise
+            await self._make(without_voice(changes))
 
     def answered(self, problem: Problem | None) -> None:
         assert self._answer is not None  # nothing is answered that was not sent

@@ -21,6 +21,8 @@ UPDATE_TIMEOUT = 5.0  # seconds
 SLOWEST, FASTEST = 0.25, 1.5  # OpenAI: ``audio.output.speed``
 _ROUNDING = 0.001  # of a number, as servers repeat it
 
+VOICE_IS_FIXED = "cannot_update_voice"  # OpenAI: not "once the model has responded with audio"
+
 Modality = Literal["audio", "text"]
 Changes = Mapping[str, Any]  # a GA partial session
 
@@ -40,6 +42,14 @@ def turn_detection_of(detection: Mapping[str, Any] | None) -> Changes:
 def modality_of(modality: Modality) -> Changes:
     """Whether the assistant speaks or writes."""
     return {"output_modalities": [modality]}
+
+
+def without_voice(changes: Changes) -> Changes:
+    audio = {name: part for name, part in changes.get("audio", {}).items() if name != "output"}
+    output = {name: value for name, value in changes.get("audio", {}).get("output", {}).items() if name != "voice"}
+    rest = {name: value for name, value in changes.items() if name != "audio"}
+    audio |= {"output": output} if output else {}
+    return rest | ({"audio": audio} if audio else {})
 
 
 class SessionUpdates:

@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.exercises import Phase, Run
 from couchvoice.backend.history import MAX_HISTORY, MAX_SAID, MAX_TURNS, history_block
 from couchvoice.backend.instructions import MAX_INSTRUCTIONS, instructions, instructions_without_tools
 from couchvoice.backend.memory_context import MAX_FACTS, MAX_MEMORY, MAX_RULES, Memory, memory_block
+from couchvoice.backend.modes.mode_file import MAX_PERSONA, MAX_PROMPT
 from couchvoice.backend.recollection import Recollection
 from couchvoice.backend.store import Turn
 from tests.backend.ends import BackendEnd, any_turn, running_backend
@@ -75,7 +77,9 @@ def test_the_longest_of_everything_fits() -> None:
     long = "\0" * 5_000  # six characters each, once it is quoted
     memory = Memory(rules=[long] * 9, recall=True, facts=[long] * 9, last_session=long)
     who = briefing(thread_id="\0" * 200, user_id="u", memory_mode="persistent", language="zh-Hant-TW")
-    text = instructions(who, Recollection(memory, [turn(long, long)] * 50))
+    run = Run(exercise_id="grounding_5_4_3_2_1", phase=Phase.RUNNING, step=1, items=3)
+    manner = "m" * (MAX_PROMPT + 1 + MAX_PERSONA)
+    text = instructions(who, Recollection(memory, [turn(long, long)] * 50, run), manner=manner)
     assert len(text) <= MAX_INSTRUCTIONS
 
 

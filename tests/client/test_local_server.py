@@ -20,7 +20,7 @@ from couchvoice.contract import MemoryMode, SessionRequest
 from couchvoice.core.notices import AssistantTranscript, Notice, StateChanged, TurnRecorded
 from couchvoice.core.state import SessionState
 from couchvoice.embedded import embedded_ends, new_voice
-from couchvoice.errors import UpdateRefused
+from couchvoice.errors import BackendError, UpdateRefused
 from couchvoice.local.engines.recordings import load_recordings
 from couchvoice.settings import load_settings
 from tests.audio.tones import wav_bytes
@@ -136,6 +136,17 @@ async def test_the_backend_changes_the_voice_before_the_first_sound():
         await session.configure(voice="sage")
         session.send_message(QUESTION)
         assert (await until_told(session, TurnRecorded)).turn.assistant_text.startswith(ANSWER)
+
+
+@pytest.mark.row("L10", "D9")
+async def test_a_talk_is_switched_to_another_mode_before_and_after_its_first_sound():
+    async with talking() as session:
+        await session.configure(mode="listener")
+        assert await typed(session, "Let us do a breathing exercise.") == "I have no exercises here."
+        await session.configure(mode="guide")  # its voice comes too late, all else holds
+        assert "Tell me when you are ready." in await typed(session, "Let us do a breathing exercise.")
+        with pytest.raises(BackendError, match="companion, guide, listener"):
+            await session.configure(mode="pirate")
 
 
 async def typed(session: VoiceSession, text: str) -> str:

@@ -209,3 +209,18 @@ async def test_a_change_that_no_channel_takes_is_refused_at_once():
         await the_update(stage)
         stage.peer.send("session.updated", session={"type": "realtime"})
         await asyncio.wait_for(changing, WAIT)
+
+
+@pytest.mark.row("L10", "D9")
+async def test_the_voice_of_a_mode_is_left_out_where_it_comes_too_late():
+    changed = {"type": "realtime", "instructions": "Guide.", "audio": {"output": {"voice": "cedar"}}}
+    async with talking() as stage:
+        stage.backend.faults["config"] = Fault(status=200, body=json.dumps({"session": changed}))
+        changing = asyncio.create_task(stage.session.configure(mode="guide"))
+        update = await the_update(stage)
+        known = {"type": "invalid_request_error", "code": "cannot_update_voice", "message": "too late"}
+        stage.peer.send("error", error={**known, "event_id": update["event_id"]})
+        again = await the_update(stage, number=2)
+        assert again["session"] == {"type": "realtime", "instructions": "Guide."}
+        stage.peer.send("session.updated", session=again["session"])
+        await asyncio.wait_for(changing, WAIT)

@@ -12,7 +12,14 @@ from couchvoice.core.client_events import SessionUpdate
 from couchvoice.core.effects import Effect, EndSession, SendEvent, UpdateAnswered
 from couchvoice.core.notices import Problem
 from couchvoice.core.session import Session
-from couchvoice.core.session_update import UPDATE_TIMEOUT, modality_of, speed_of, turn_detection_of
+from couchvoice.core.session_update import (
+    UPDATE_TIMEOUT,
+    Changes,
+    modality_of,
+    speed_of,
+    turn_detection_of,
+    without_voice,
+)
 from couchvoice.errors import ConfigError, InvalidState, NotConnected
 from tests.core.talk import START, error, feed, of, said, wait
 
@@ -211,3 +218,18 @@ def test_the_late_refusal_of_an_update_is_nobody_elses(session: Session) -> None
     session.update(modality_of("text"), START + 5)
     assert feed(session, error("invalid_value", event.event_id)) == []
     assert feed(session, UPDATED) == [UpdateAnswered()]
+
+
+@pytest.mark.row("L10")
+@pytest.mark.parametrize(
+    ("changes", "left"),
+    [
+        ({"instructions": "A."}, {"instructions": "A."}),
+        ({"instructions": "A.", "audio": {"output": {"voice": "ash"}}}, {"instructions": "A."}),
+        ({"audio": {"output": {"voice": "ash", "speed": 1.1}}}, {"audio": {"output": {"speed": 1.1}}}),
+        ({"audio": {"input": {}, "output": {"voice": "ash"}}}, {"audio": {"input": {}}}),
+        ({}, {}),
+    ],
+)
+def test_a_change_without_its_voice_is_everything_else(changes: Changes, left: Changes) -> None:
+    assert without_voice(changes) == left

@@ -6,7 +6,7 @@ and a tool that the catalogue names has the modes that stand there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -30,6 +30,14 @@ class ToolRegistry:
             if entry is not None and tool.modes != entry.modes:
                 raise ConfigError(f"the tool {tool.name} belongs to {' and '.join(sorted(entry.modes))} talks only")
             self._tools[tool.name] = tool
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._tools)
+
+    def only(self, names: Collection[str]) -> ToolRegistry:
+        """Those of these names, in the order that they have here."""
+        return ToolRegistry(tool for tool in self._tools.values() if tool.name in names)
 
     def schemas(self, mode: MemoryMode) -> list[dict[str, Any]]:
         """What the session config lists for this mode."""

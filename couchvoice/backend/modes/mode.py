@@ -1,27 +1,34 @@
-"""Modes: what a session is there for. Each has its instructions and its tools.
+"""Modes as a session has them: each with its instructions, its tools, and the voice that goes with it.
 
-One so far; another is one more entry in ``by_name``. Law: a mode gives only what may change while a session runs.
+Law: a mode gives only what may change while a session runs, and the tools for silence and danger are in all of them.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from couchvoice.backend.briefing import Briefing
+from couchvoice.backend.instructions import instructions
+from couchvoice.backend.modes.mode_file import ModeFile, read_modes
 from couchvoice.backend.recollection import Recollection
 from couchvoice.backend.refusals import Refused
 from couchvoice.backend.tools import ToolRegistry
 
-DEFAULT_MODE = "companion"
+ALWAYS = frozenset({"wait_for_user", "lookup_crisis_resources", "get_crisis_support_template"})
+
+_EXERCISE = "record_guided_exercise_progress"
 
 
 @dataclass(frozen=True, slots=True)
 class Mode:
     instructions: Callable[[Briefing, Recollection | None], str]
     tools: ToolRegistry
+    voice: str | None = None
 
     def config(self, briefing: Briefing, recollection: Recollection | None) -> dict[str, Any]:
         """The mode's part of the session config."""
@@ -35,6 +42,12 @@ class Modes:
     def __init__(self, by_name: Mapping[str, Mode]) -> None:
         self._by_name = by_name
 
+    @classmethod
+    def of(cls, tools: ToolRegistry, *, folder: Path | None = None) -> Modes:
+        """The shipped ones, and those of the folder. Raises ConfigError."""
+        files = read_modes(folder, tools=tools.names)
+        return cls({name: _mode(file, tools) for name, file in files.items()})
+
     def find(self, name: str) -> Mode:
         """Refused with 422 when there is none of this name."""
         mode = self._by_name.get(name)
@@ -45,3 +58,9 @@ class Modes:
                 f"unknown mode: choose one of {', '.join(sorted(self._by_name))}",
             )
         return mode
+
+
+def _mode(file: ModeFile, tools: ToolRegistry) -> Mode:
+    own = tools if file.tools is None else tools.only(file.tools | ALWAYS)
+    written = functools.partial(instructions, manner=file.manner, leads_exercises=_EXERCISE in own.names)
+    return Mode(written, own, file.voice)
