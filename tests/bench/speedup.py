@@ -22,7 +22,7 @@ from couchvoice.scenario.media_clock import run
 from tests.bench.child import ROOT
 from tests.scenario.paced_talks import TALKS, Held, PacedTalk, cpu_seconds, hold
 
-ROUNDS = 7
+ROUNDS = 3
 QUICK_ROUNDS = 1
 MINUTE = 60  # seconds
 GOAL = {"per_core": 10.0}

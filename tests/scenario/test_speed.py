@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from couchvoice.scenario import runner
+from couchvoice.scenario.collect import SHIPPED
 from couchvoice.scenario.media_clock import run
+from couchvoice.scenario.script_file import read_scenarios
+from couchvoice.scenario.talk_record import ToolSpan, TurnEntry, Words
+from couchvoice.settings import load_settings
 from tests.scenario.paced_talks import FIXTURES, TALKS, Held, PacedTalk, hold
 
 LEAST = 4.0  # media seconds for a second of CPU
@@ -17,6 +22,7 @@ TRIES = 3
 TOLERANCE = 1.0  # seconds; in real time a busy machine adds to a talk, on the media clock it cannot
 # Under 20 s each.
 IN_REAL_TIME = ("barge-in", "remembered", "typed")
+SHIPPED_IN_REAL_TIME = ("t07-is-memory-on", "t14-barge-in", "t15-not-for-me", "t22-result-reaches-both", "t24-pause")
 
 pytestmark = pytest.mark.timeout(90)  # seconds: one talk is held in real time, and a busy machine gives little CPU
 
@@ -47,6 +53,39 @@ def test_a_talk_is_the_same_in_real_time_and_faster(tmp_path):
     assert [one.what for one in slow] == [one.what for one in fast]
     assert all(one.media <= other.media + TOLERANCE for one, other in zip(fast, slow, strict=True))
     assert [len(one.stops) for one in fast] == [len(one.stops) for one in slow]
+
+
+def what_happened(scenario: runner.Held) -> list[tuple[object, ...]]:
+    """The words, the tools and the turns, without their times."""
+    record = scenario.record
+    assert record is not None  # it was held
+    return [
+        *(("words", words.who, words.text, words.interrupted) for words in record.of(Words)),
+        *(("tool", span.name, span.status, span.arguments, span.output) for span in record.of(ToolSpan)),
+        *(
+            ("turn", turn.user_text, turn.assistant_text, turn.outcome, turn.tool_calls)
+            for turn in record.of(TurnEntry)
+        ),
+    ]
+
+
+@pytest.mark.row("P17")
+@pytest.mark.timeout(180)
+def test_a_shipped_scenario_is_the_same_in_real_time_and_faster():
+    scenarios = [found for name in SHIPPED_IN_REAL_TIME for found in read_scenarios(SHIPPED / f"{name}.yaml")]
+    settings = load_settings()
+
+    async def hold_all() -> list[list[tuple[object, ...]]]:
+        held = await asyncio.gather(*(runner.hold(scenario, settings, speed=1) for scenario in scenarios))
+        return [what_happened(one) for one in held]
+
+    fast = [what_happened(runner.run_scenario(scenario, settings)) for scenario in scenarios]
+    for _ in range(TRIES):
+        slow = run(hold_all(), speed=1)
+        if slow == fast:
+            break
+    assert slow == fast
+    assert all(fast)
 
 
 @pytest.mark.row("P17")
