@@ -49,7 +49,7 @@ class _Plan:
 
 
 FULL = _Plan(rounds=3, starts=3, seconds={"sessions": 3, "turn": 8, "tools": 6, "turns": 4})
-QUICK = _Plan(rounds=1, starts=1, seconds={"sessions": 0.7, "turn": 2, "tools": 1, "turns": 0.7})
+QUICK = _Plan(rounds=1, starts=1, seconds={"sessions": 0.5, "turn": 1.5, "tools": 0.7, "turns": 0.5})
 
 
 @dataclass(frozen=True, slots=True)
