@@ -14,7 +14,9 @@ from pathlib import Path
 from couchvoice.companion_settings import CompanionSettings
 from couchvoice.endpoint_settings import EndpointSettings, endpoints_from
 from couchvoice.errors import ConfigError
+from couchvoice.guard_settings import GuardSettings
 from couchvoice.private import Private
+from couchvoice.session_settings import SessionSettings
 
 DEFAULT_BACKEND_PORT = 8765
 DEFAULT_REALTIME_PORT = 8766
@@ -135,57 +137,6 @@ _SWITCH = {"true": True, "false": False}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class SessionSettings:
-    """What the backend asks of the provider, unless a request says otherwise. The backend checks it.
-
-    ``transcription_model`` may be "none", ``language`` "auto". ``turn_detection`` is server_vad (with the threshold
-    or the sensitivity, the padding, the silence, the idle timeout), semantic_vad (with the eagerness), or none: then
-    the client commits what was said, as with push-to-talk.
-    """
-
-    model: str = "gpt-realtime-2.1"
-    voice: str = "marin"
-    speed: float | None = None
-    language: str = "auto"
-    transcription_model: str = "gpt-transcribe"
-    turn_detection: str = "server_vad"
-    vad_threshold: float | None = None
-    vad_sensitivity: int | None = None
-    prefix_padding_ms: int = 300
-    silence_duration_ms: int = 500
-    idle_timeout_ms: int | None = None
-    noise_reduction: str | None = None  # near_field, far_field, none; the provider's own, not ours
-    eagerness: str = "auto"
-    create_response: bool = True
-    interrupt_response: bool = True
-    secret_lifetime: int = 300  # seconds in which a client must have opened its session
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class GuardSettings:
-    """Who may call a backend that others can reach, and how often. The backend checks it.
-
-    ``auth`` is none or jwt: then with ``jwt_key`` (HS256), or with the keys at ``jwks_url`` of ``jwt_issuer``
-    (``jwt_algorithm`` RS256 or ES256). ``allow_origin`` and ``allow_host`` may name several, with spaces between.
-    The rates are numbers a minute for each user.
-    """
-
-    auth: str = "none"
-    jwt_key: Private | None = None
-    jwks_url: str | None = None
-    jwt_algorithm: str | None = None
-    jwt_audience: str = "couchvoice"
-    jwt_issuer: str | None = None
-    admin_token: Private | None = None  # the operators' own credential
-    allow_origin: str = ""
-    allow_host: str = ""
-    session_rate: int = 10
-    tool_rate: int = 60
-    certificate: Path | None = None  # of TLS, with its chain
-    certificate_key: Path | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting has the same name on the command line, in the environment (``COUCHVOICE_…``) and in the file."""
 
@@ -213,8 +164,8 @@ class Settings:
     judge_model: str | None = None
     judge_key: Private | None = None
     engine_key: Private | None = None  # of the servers that the local server asks
-    session: SessionSettings = SessionSettings()
-    guard: GuardSettings = GuardSettings()
+    session: SessionSettings = dataclasses.field(default_factory=SessionSettings)
+    guard: GuardSettings = dataclasses.field(default_factory=GuardSettings)
     companion: CompanionSettings = dataclasses.field(default_factory=CompanionSettings)
 
     @property

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from couchvoice.errors import ConfigError
+from couchvoice.guard_settings import GuardSettings
 from couchvoice.private import Private
-from couchvoice.settings import GuardSettings, SessionSettings, Settings, load_settings
+from couchvoice.session_settings import SessionSettings
+from couchvoice.settings import Settings, load_settings
 
 
 def load(

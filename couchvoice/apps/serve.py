@@ -34,7 +34,8 @@ from couchvoice.embedded import (
     running_realtime_app,
 )
 from couchvoice.errors import ConfigError
-from couchvoice.settings import DEFAULT_REALTIME_PORT, GuardSettings, Settings
+from couchvoice.guard_settings import GuardSettings
+from couchvoice.settings import DEFAULT_REALTIME_PORT, Settings
 
 SHUTDOWN_TIMEOUT = 3  # seconds for requests that are being served
 HANDSHAKE_TIMEOUT = 10.0  # seconds; asyncio would wait for 60

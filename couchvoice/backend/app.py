@@ -39,7 +39,7 @@ from couchvoice.backend.store import Store
 from couchvoice.backend.thread_routes import ThreadEndpoints
 from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry
 from couchvoice.backend.voice_assist import VoiceAssistEndpoint
-from couchvoice.settings import SessionSettings
+from couchvoice.session_settings import SessionSettings
 from couchvoice.web_guards import web_guards
 
 _METHODS = ("GET", "POST", "PATCH", "DELETE")

@@ -25,7 +25,7 @@ from couchvoice.backend.refusals import Refused, failing_as
 from couchvoice.backend.session_config import bare_config
 from couchvoice.backend.session_id import owner_hash
 from couchvoice.contract import UNAVAILABLE, ErrorDetail
-from couchvoice.settings import SessionSettings
+from couchvoice.session_settings import SessionSettings
 
 GATEWAY_PATH = "/realtime_session"
 OFFER_PATH = "/realtime/offer"

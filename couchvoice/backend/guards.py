@@ -15,8 +15,8 @@ from couchvoice.backend.signing_keys import KEY_SET_ALGORITHMS, SHARED_KEY_ALGOR
 from couchvoice.backend.sql_rate_book import SqlRateBook
 from couchvoice.backend.tokens import JwtAuthentication
 from couchvoice.errors import ConfigError
+from couchvoice.guard_settings import GuardSettings
 from couchvoice.private import Private
-from couchvoice.settings import GuardSettings
 
 MIN_ADMIN_TOKEN = 32  # characters: nobody shall guess it
 AUTH_KINDS = ("none", "jwt")

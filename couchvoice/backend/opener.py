@@ -27,7 +27,7 @@ from couchvoice.backend.session_scope import SessionScope
 from couchvoice.backend.sessions import LiveSession, LiveSessions
 from couchvoice.backend.store import Store
 from couchvoice.contract import UNAVAILABLE, SessionRequest
-from couchvoice.settings import SessionSettings
+from couchvoice.session_settings import SessionSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ from couchvoice.contract import (
     TurnReply,
     TurnRequest,
 )
-from couchvoice.settings import SessionSettings
+from couchvoice.session_settings import SessionSettings
 
 
 class VoiceEndpoints:

@@ -11,7 +11,7 @@ from couchvoice.backend.session_config import NOISE_REDUCTIONS
 from couchvoice.backend.turn_detection import EAGERNESS, KINDS, MAX_SENSITIVITY
 from couchvoice.contract import VOICES, is_language
 from couchvoice.errors import ConfigError
-from couchvoice.settings import SessionSettings
+from couchvoice.session_settings import SessionSettings
 
 # OpenAI's where it names them; nobody waits longer than MAX_PAUSE to be answered.
 THRESHOLD = (0.0, 1.0)

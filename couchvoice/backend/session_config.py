@@ -13,7 +13,7 @@ from couchvoice.backend.language import chosen_language, primary_code
 from couchvoice.backend.refusals import Refused
 from couchvoice.backend.turn_detection import turn_detection
 from couchvoice.contract import VOICES, SessionRequest
-from couchvoice.settings import SessionSettings
+from couchvoice.session_settings import SessionSettings
 
 NO_TRANSCRIPTION = "none"
 NO_NOISE_REDUCTION = "none"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from couchvoice.settings import SessionSettings
+from couchvoice.session_settings import SessionSettings
 
 KINDS = ("server_vad", "semantic_vad", "none")
 EAGERNESS = ("auto", "low", "medium", "high")

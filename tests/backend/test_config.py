@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from couchvoice.contract import CONFIG_PATH, VOICES
 from couchvoice.local.protocol.session_object import SessionObject
-from couchvoice.settings import SessionSettings
+from couchvoice.session_settings import SessionSettings
 from tests.backend.ends import BackendEnd, error_code, running_backend
 
 EXAMPLES = 150

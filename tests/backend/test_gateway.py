@@ -23,7 +23,7 @@ from starlette.routing import Route
 from couchvoice.backend.gateway import GATEWAY_PATH, OFFER_PATH
 from couchvoice.backend.guards import Guards
 from couchvoice.embedded import EngineOptions, ServerOptions, running_realtime_app
-from couchvoice.settings import SessionSettings
+from couchvoice.session_settings import SessionSettings
 from tests.backend.ends import (
     API_KEY,
     PROVIDER_URL,

@@ -9,7 +9,7 @@ import pytest
 
 from couchvoice.backend.session_checks import check_session_settings
 from couchvoice.errors import ConfigError
-from couchvoice.settings import SessionSettings
+from couchvoice.session_settings import SessionSettings
 from tests.backend.ends import running_backend
 
 # Each with what is just outside, and the ends of what is allowed.

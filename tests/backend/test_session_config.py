@@ -11,7 +11,7 @@ from openai.types.realtime import RealtimeSessionCreateRequest
 from pydantic import BaseModel
 
 from couchvoice.local.protocol.session_object import SessionObject
-from couchvoice.settings import SessionSettings
+from couchvoice.session_settings import SessionSettings
 from tests.backend.ends import running_backend
 
 

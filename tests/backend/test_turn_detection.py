@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from couchvoice.backend.turn_detection import threshold_for, turn_detection
-from couchvoice.settings import SessionSettings
+from couchvoice.session_settings import SessionSettings
 
 BOTH = {"create_response": True, "interrupt_response": True}
 SERVER_VAD = {
