@@ -19,7 +19,7 @@ from couchvoice.audio.opus import InvalidPacket, OpusDecoder, has_fec
 from couchvoice.audio.packet_buffer import MediaPacket, PacketBuffer, StreamCounts, TimedPacket
 
 START_MS = 40  # ms that are buffered, or waited for, before anything is known of the network
-BACKLOG_MS = 200  # ms of what came before there was anybody to hear it that are still played
+BACKLOG_MS = 200  # ms of what came while nobody listened that are still played: before the beginning, or after a stall
 STEP_MS = 10  # ms of one decision while nothing is there to decode
 GUESS_LIMIT_MS = 120  # ms that are guessed at, then comes comfort noise: a far end may just have stopped sending
 GUESS_FADE_MS = 60  # ms in which the guess gives way to it
@@ -60,6 +60,7 @@ class StreamPlayer:
         self._pausing = True  # the far end fell silent with that packet
         self._held = 0  # samples that were made since then while the playhead stood
         self._filled = 0  # samples that were made since then
+        self._torn = False  # what comes next does not follow on what was played last
         self._corrected_at = 0  # in samples played
         self._too_late = 0  # packets in a row
         self._block = 0
@@ -95,8 +96,15 @@ class StreamPlayer:
         if self._playhead is not None and timed.end <= self._playhead:
             self._counts.late += 1
             self._too_late += 1
-        elif self._packets.put(timed):
+            return
+        dropped = self._counts.dropped
+        if self._packets.put(timed):
             self._too_late = 0
+        first = self._packets.first
+        if self._playhead is not None and first is not None and self._counts.dropped > dropped:
+            # The card stood still for longer than anything may wait: else each packet would push out another one, and
+            # the delay would stay at its limit with every other frame made up.
+            self._skip_backlog(first)
 
     def next_piece(self, played: int, block: int) -> NDArray[np.int16]:
         """What is to be heard from sample ``played`` on: some 10 to 40 ms. The card takes ``block`` at a time."""
@@ -116,13 +124,19 @@ class StreamPlayer:
         if self._packets.end - first.start < wanted and self._waited < wanted:
             self._waited += _STEP
             return silence(_STEP)
+        self._target = DelayTarget()
+        return self._play(self._skip_backlog(first), played)
+
+    def _skip_backlog(self, first: TimedPacket) -> TimedPacket:
+        """Go on with what is new: what waits too long is not worth hearing, and not worth a guess in its place."""
+        assert self._packets.end is not None  # there is a first one
         while (second := self._packets.second) is not None and self._packets.end - second.start >= _BACKLOG:
             self._counts.dropped += first.end - first.start
             self._packets.pop()
             first = second
-        self._target = DelayTarget()
         self._playhead, self._last_sequence = first.start, first.sequence - 1
-        return self._play(first, played)
+        self._held, self._torn = 0, True
+        return first
 
     def _hold(self) -> NDArray[np.int16]:
         """Nothing is there: the playhead stands."""
@@ -194,7 +208,7 @@ class StreamPlayer:
         except InvalidPacket:
             self._counts.invalid += 1
             sound = self._decoder.conceal(packet.end - packet.start)
-        if self._filled > _GUESS_LIMIT:
+        if self._torn or self._filled > _GUESS_LIMIT:
             sound[:_FADE_IN] = sound[:_FADE_IN] * np.linspace(0, 1, _FADE_IN, dtype=np.float32)
         # The beginning of a packet that came late was guessed at already.
         sound = sound[max(0, self._playhead - packet.start) :]
@@ -202,6 +216,7 @@ class StreamPlayer:
         self._playhead, self._last_sequence = packet.end, packet.sequence
         self._pausing = len(packet.payload) <= _DTX_BYTES or not is_audible(sound)
         self._filled = self._held = 0
+        self._torn = False
         self._noise.observe(sound)
         self._counts.played += sound.size
         return sound
