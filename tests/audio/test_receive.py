@@ -108,7 +108,7 @@ def test_what_is_only_late_is_heard_and_the_delay_comes_back(decoded):
 @pytest.mark.row("B2")
 @pytest.mark.parametrize("stall", [2.5, 7.0])
 def test_a_card_that_stood_still_plays_what_is_new_and_makes_nothing_up(stall, decoded):
-    """Seen with a sound server on a busy machine: the delay stayed at two seconds, and every other frame was a guess."""
+    """Seen with a sound server on a busy machine: two seconds of delay, and every other frame a guess."""
     arrivals = on_time(map(numbered, range(1000)))
     listener = Listener()
     listener.listen([arrival for arrival in arrivals if arrival.at < 2.0], until=2.0)
