@@ -217,6 +217,10 @@ class Script(_Part, frozen=True, kw_only=True):
     voice: Annotated[str | None, Meta(description="The assistant's")] = None
     language: str | None = None
     modality: Annotated[Literal["audio", "text"], Meta(description="How the assistant answers")] = "audio"
+    through: Annotated[
+        Literal["session", "gateway"],
+        Meta(description="Whom the secret is asked of: the session endpoint, or the gateway's /realtime_session"),
+    ] = "session"
     replies: Annotated[str | None, Meta(description="A file of rules for the local server")] = None
     recordings: Annotated[list[str], Meta(description="WAVs that are known besides those that are said")] = []
     session: Annotated[

@@ -17,11 +17,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from couchvoice.cassette import Cassette
+from couchvoice.client.backend import Backend
 from couchvoice.client.endpoints import Endpoints
 from couchvoice.client.threads import HttpThreads
 from couchvoice.client.voice_session import VoiceSession
@@ -29,6 +31,7 @@ from couchvoice.contract import SessionRequest
 from couchvoice.errors import BackendError, ConfigError, CouchvoiceError, InvalidState, UpdateRefused
 from couchvoice.scenario.audits import LOOKED_AT, audits
 from couchvoice.scenario.forwarder import Forwarder
+from couchvoice.scenario.gateway_session import gateway_session
 from couchvoice.scenario.observed import Observed
 from couchvoice.scenario.scenario import Scenario
 from couchvoice.scenario.script import Say, Step
@@ -114,7 +117,7 @@ class Stage:
             source=self._source,
             sink=self.tap,
             tap=self.tap,
-            backend_through=lambda backend: FaultyBackend(backend, self.faults, self.observed),
+            backend_through=self._backend_through,
         )
         self._watching = asyncio.create_task(self._watch(session), name="watch-the-talk")
         try:
@@ -236,6 +239,12 @@ class Stage:
             replay=self._deck,
         ) as ends:
             yield Endpoints(**ends._asdict(), provider=settings.provider)
+
+    def _backend_through(self, backend: Backend) -> Backend:
+        script, ends = self.scenario.script, self._endpoints
+        assert ends is not None  # it was entered
+        through_gateway = partial(gateway_session, ends, voice=script.voice) if script.through == "gateway" else None
+        return FaultyBackend(backend, self.faults, self.observed, open_session=through_gateway)
 
     def _request(self) -> SessionRequest:
         script = self.scenario.script

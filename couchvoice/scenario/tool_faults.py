@@ -76,15 +76,23 @@ class ToolFaults:
 
 
 class FaultyBackend:
-    """A Backend."""
+    """A Backend. ``open_session`` in place of its own."""
 
-    def __init__(self, backend: Backend, faults: ToolFaults, observed: Observed) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        faults: ToolFaults,
+        observed: Observed,
+        *,
+        open_session: Callable[[], Awaitable[SessionReply]] | None = None,
+    ) -> None:
         self._backend = backend
+        self._open_session = open_session or backend.open_session
         self._faults = faults
         self._observed = observed
 
     async def open_session(self) -> SessionReply:
-        return await self._through(SESSION, SESSION_PATH, self._backend.open_session)
+        return await self._through(SESSION, SESSION_PATH, self._open_session)
 
     async def call_tool(self, call: CallTool) -> ToolReply:
         seen = self._observed.calls.setdefault(call.call_id, SeenCall(call.name, dict(call.arguments)))
