@@ -15,6 +15,8 @@ class CompanionSettings:
     """``lookup_url`` knows passages, ``crisis_lookup_url`` lines for places; one key serves both.
 
     ``audit_url`` is the base of a server with OpenAI's ``/moderations``, asked about turns after they are over.
+    ``summary_url`` is the base of one with its ``/chat/completions``, which ``summary_model`` says what a session was
+    about; one of fewer than ``summary_min_turns`` has no summary.
     """
 
     lookup_url: str | None = None
@@ -23,3 +25,7 @@ class CompanionSettings:
     audit_url: str | None = None
     audit_model: str | None = None
     audit_key: Private | None = None
+    summary_url: str | None = None
+    summary_model: str | None = None
+    summary_key: Private | None = None
+    summary_min_turns: int = 1

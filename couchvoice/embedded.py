@@ -176,7 +176,7 @@ def _new_backend_app(
     import httpx
 
     from couchvoice.backend import SqlStore, create_app
-    from couchvoice.backend.companion import configured_crisis_watch, configured_lookup
+    from couchvoice.backend.companion import configured_crisis_watch, configured_lookup, configured_summarizer
     from couchvoice.backend.finalizer import Finalizer
     from couchvoice.backend.providers.catalog import open_providers
     from couchvoice.backend.pseudonyms import Pseudonyms
@@ -189,7 +189,13 @@ def _new_backend_app(
     store = SqlStore(settings.database)
     return create_app(
         store=store,
-        finalizer=Finalizer(store, finalize_after=settings.finalize_after, now=now),
+        finalizer=Finalizer(
+            store,
+            summarizer=configured_summarizer(settings.companion),
+            min_turns=settings.companion.summary_min_turns,
+            finalize_after=settings.finalize_after,
+            now=now,
+        ),
         provider=provider,
         endpoints=endpoints,
         tools=ToolRegistry([*STANDARD_TOOLS, *installed_tools(), *tools]),

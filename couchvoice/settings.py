@@ -70,6 +70,10 @@ _ENVIRONMENT = {
     "audit_url": "COUCHVOICE_AUDIT_URL",
     "audit_model": "COUCHVOICE_AUDIT_MODEL",
     "audit_key": "COUCHVOICE_AUDIT_KEY",
+    "summary_url": "COUCHVOICE_SUMMARY_URL",
+    "summary_model": "COUCHVOICE_SUMMARY_MODEL",
+    "summary_key": "COUCHVOICE_SUMMARY_KEY",
+    "summary_min_turns": "COUCHVOICE_SUMMARY_MIN_TURNS",
     "model": "COUCHVOICE_MODEL",
     "voice": "COUCHVOICE_VOICE",
     "speed": "COUCHVOICE_SPEED",
@@ -105,6 +109,7 @@ _KEYS = frozenset(
         "admin_token",
         "lookup_key",
         "audit_key",
+        "summary_key",
     }
 )
 _SECRETS = _KEYS | {"token"}
@@ -112,6 +117,7 @@ _PATHS = frozenset({"api_key_file", "certificate", "certificate_key", "modes_dir
 # What is no text.
 _TYPES: Mapping[str, type] = {
     "finalize_after": float,
+    "summary_min_turns": int,
     "session_rate": int,
     "tool_rate": int,
     "speed": float,

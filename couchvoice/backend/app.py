@@ -117,6 +117,7 @@ def create_app(
         finally:
             await voice.close()
             await grounded.close()
+            await finalizer.close()
             await store.close()
             for open_provider in {provider, *endpoints.values()}:
                 await open_provider.close()

@@ -9,7 +9,10 @@ from couchvoice.backend.crisis.watch import CrisisWatch
 from couchvoice.backend.lookup.grounded import GroundedLookup
 from couchvoice.backend.lookup.http_source import HttpSource
 from couchvoice.backend.lookup.passage import Passage
+from couchvoice.backend.memory.chat_summarizer import ChatSummarizer
+from couchvoice.backend.memory.digest import RulesSummarizer, Summarizer
 from couchvoice.companion_settings import CompanionSettings
+from couchvoice.errors import ConfigError
 
 
 def configured_lookup(settings: CompanionSettings) -> GroundedLookup:
@@ -28,3 +31,12 @@ def configured_crisis_watch(settings: CompanionSettings) -> CrisisWatch:
     if settings.audit_url is not None:
         classifier = ModerationsClassifier(settings.audit_url, model=settings.audit_model, key=settings.audit_key)
     return CrisisWatch(CrisisDesk(live=live), classifier=classifier)
+
+
+def configured_summarizer(settings: CompanionSettings) -> Summarizer:
+    """Raises ConfigError."""
+    if settings.summary_url is None:
+        return RulesSummarizer()
+    if not settings.summary_model:
+        raise ConfigError("summary_url needs to know which model to ask: set COUCHVOICE_SUMMARY_MODEL")
+    return ChatSummarizer(settings.summary_url, model=settings.summary_model, key=settings.summary_key)

@@ -140,6 +140,9 @@ class Finalizer:
         except Exception as exc:  # whatever the database says, the rest of the shutdown is to follow
             _log.error("x not all threads could be finalized: %s", type(exc).__name__)
 
+    async def close(self) -> None:
+        await self._summarizer.close()
+
     async def _finalize_quietly(self, thread_id: str, *, idle_since: datetime | None) -> bool:
         try:
             arc = await self.finalize(thread_id, owner=None, session_id=None, idle_since=idle_since)

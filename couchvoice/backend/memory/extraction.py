@@ -32,6 +32,11 @@ def is_hedged(text: str) -> bool:
     return shipped_patterns().hedges.search(text.replace("\u2019", "'")) is not None
 
 
+def is_low_belief(text: str) -> bool:
+    """Does somebody think little of themselves in it?"""
+    return shipped_patterns().beliefs.search(text.replace("\u2019", "'")) is not None
+
+
 def _statement(clause: str, sentence: str) -> Statement | None:
     known = shipped_patterns()
     said = known.fillers.sub("", clause).strip(" ,")[:MAX_TEXT]
@@ -39,7 +44,7 @@ def _statement(clause: str, sentence: str) -> Statement | None:
         return rule
     if known.not_their_own.search(sentence) or sentence.endswith("?"):
         return None
-    if known.beliefs.search(said):
+    if is_low_belief(said):
         text = SELF_BELIEF.format(said=said)
         return Statement(kind=Kind.FACT, text=text, evidence=sentence, repetition_only=True)
     asked = known.asked_to_remember.match(said)

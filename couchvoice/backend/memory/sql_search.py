@@ -77,7 +77,14 @@ async def similar(connection: AsyncConnection, owner: str, kind: Kind, query: st
 
 async def index(connection: AsyncConnection, owner: str, record: RecordId, body: str) -> None:
     """Let it be found by the words of ``body``."""
-    words = {"place": _place(record), "owner": owner, "token": _token(owner), "body": normal(body)}
+    await index_all(connection, [(owner, record, body)])
+
+
+async def index_all(connection: AsyncConnection, bodies: Sequence[tuple[str, RecordId, str]]) -> None:
+    words = [
+        {"place": _place(record), "owner": owner, "token": _token(owner), "body": normal(body)}
+        for owner, record, body in bodies
+    ]
     await connection.execute(text(_dialect(connection).insert), words)
 
 

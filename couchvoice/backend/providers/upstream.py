@@ -36,11 +36,18 @@ class UpstreamReply:
 
 
 class Upstream:
-    """``provider`` is its name, for messages. ``transport`` None: real sockets."""
+    """``provider`` is its name, for messages. ``transport`` None: real sockets. ``timeout``: for a whole answer."""
 
-    def __init__(self, provider: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        provider: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: float = UPSTREAM_TIMEOUT,
+    ) -> None:
         self._provider = provider
         self._transport = transport
+        self._timeout = timeout
         self._http: httpx.AsyncClient | None = None
 
     async def post(self, url: str, *, headers: Mapping[str, str], **content: Any) -> UpstreamReply:
@@ -49,7 +56,7 @@ class Upstream:
         try:
             # httpx bounds each read, not the sum of them: a slow body would go on for ever.
             async with (
-                asyncio.timeout(UPSTREAM_TIMEOUT),
+                asyncio.timeout(self._timeout),
                 self._client(url).stream("POST", url, headers=headers, **content) as reply,
             ):
                 body = bytearray()
