@@ -10,13 +10,11 @@ Law: the ends, their state and the sound are its own; nothing of one scenario is
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -28,19 +26,20 @@ from couchvoice.client.endpoints import Endpoints
 from couchvoice.client.threads import HttpThreads
 from couchvoice.client.voice_session import VoiceSession
 from couchvoice.contract import SessionRequest
-from couchvoice.errors import BackendError, ConfigError, CouchvoiceError, InvalidState, UpdateRefused
+from couchvoice.errors import BackendError, CouchvoiceError, InvalidState, UpdateRefused
 from couchvoice.scenario.audits import LOOKED_AT, audits
 from couchvoice.scenario.forwarder import Forwarder
 from couchvoice.scenario.gateway_session import gateway_session
 from couchvoice.scenario.observed import Observed
 from couchvoice.scenario.scenario import Scenario
 from couchvoice.scenario.script import Say, Step
+from couchvoice.scenario.scripted_ends import ScriptedEnds
 from couchvoice.scenario.scripted_source import ScriptedSource
 from couchvoice.scenario.scripted_weather import ScriptedWeather, scripted_weather
 from couchvoice.scenario.speech import Speech, sound_of
 from couchvoice.scenario.talk_tap import TalkTap
 from couchvoice.scenario.tool_faults import FaultyBackend, ToolFaults
-from couchvoice.settings import Settings, with_changes
+from couchvoice.settings import Settings
 from couchvoice.transports.http import HttpClient
 
 HANG_UP = 20.0  # seconds for the debts of a talk
@@ -72,12 +71,10 @@ class Stage:
         self.faults = ToolFaults(scenario.script.faults)
         self.observed = Observed(last_audible=lambda: tap.last_audible)
         self.session: VoiceSession | None = None  # the last one, also when it is over
-        # One for the whole talk: after a restart the next take is on.
-        self._deck = _deck_of(replay)
+        self._scripted_ends = ScriptedEnds(scenario, settings, speech, folder, tools=tools, replay=replay)
+        self._settings = self._scripted_ends.settings
         self._source = ScriptedSource()
-        self._settings = _own_settings(scenario, settings, folder)
         self._folder = folder
-        self._tools = tools
         self._thread = f"thread_{secrets.token_hex(8)}"
         self._network = _network(scenario)
         self._ends = AsyncExitStack()
@@ -145,8 +142,7 @@ class Stage:
 
     async def restart(self) -> None:
         """Both embedded ends anew, with what the backend has kept. Raises ConfigError where they are not ours."""
-        if self._settings.backend_url is not None:
-            raise ConfigError(f"the backend {self._settings.backend_url} is not started here: it cannot be restarted")
+        self._scripted_ends.require_embedded()
         await self._ends.aclose()
         await self._open_ends()
 
@@ -210,35 +206,8 @@ class Stage:
 
     async def _open_ends(self) -> None:
         network = await self._ends.enter_async_context(self._network) if self._network is not None else None
-        ends = await self._ends.enter_async_context(self._running_ends())
+        ends = await self._ends.enter_async_context(self._scripted_ends.running())
         self._endpoints = replace(ends, network=network)
-
-    @asynccontextmanager
-    async def _running_ends(self) -> AsyncIterator[Endpoints]:
-        settings = self._settings
-        if settings.backend_url is not None:
-            yield Endpoints(
-                backend_url=settings.backend_url,
-                realtime_url=settings.realtime_url,
-                provider=settings.provider,
-                token=settings.token,
-            )
-            return
-        from couchvoice.embedded import ServerOptions, embedded_ends
-
-        script = self.scenario.script
-        async with embedded_ends(
-            settings,
-            recordings=self.speech.recordings,
-            # They cost a process; who knows all that will be said needs none.
-            phrases=bool(self.speech.unknown),
-            replies=Path(script.replies) if script.replies is not None else None,
-            tools=self._tools,
-            server=ServerOptions(faults=_faults_file(self.scenario, self._folder)),
-            now=_time_of_day(),
-            replay=self._deck,
-        ) as ends:
-            yield Endpoints(**ends._asdict(), provider=settings.provider)
 
     def _backend_through(self, backend: Backend) -> Backend:
         script, ends = self.scenario.script, self._endpoints
@@ -273,35 +242,6 @@ class Stage:
             self.observed.error, self.observed.error_text = error.code, str(error)
 
 
-def _time_of_day() -> Callable[[], datetime]:
-    """As the loop counts it: on the media clock twenty minutes of silence are over in a moment."""
-    clock = asyncio.get_running_loop().time
-    began, at = datetime.now(UTC), clock()
-    return lambda: began + timedelta(seconds=clock() - at)
-
-
-def _deck_of(replay: Cassette | None) -> Any:
-    if replay is None:
-        return None
-    from couchvoice.embedded import new_deck
-
-    return new_deck(replay)
-
-
-def _own_settings(scenario: Scenario, settings: Settings, folder: Path) -> Settings:
-    script = scenario.script
-    if settings.backend_url is not None:
-        for field in ("session", "replies", "provider_faults"):
-            if getattr(script, field):
-                scenario.refuse(f"$.{field}", f"{field} is for the embedded ends, not for {settings.backend_url}")
-        return settings
-    try:
-        changed = with_changes(settings, script.session)
-    except ConfigError as exc:
-        scenario.refuse("$.session", str(exc))
-    return replace(changed, state_dir=folder / "state", database_url=None)
-
-
 def _network(scenario: Scenario) -> Forwarder | None:
     first = scenario.script.weather
     if first is None and not any(isinstance(step, Step) and step.weather is not None for _, step in scenario.steps()):
@@ -310,12 +250,3 @@ def _network(scenario: Scenario) -> Forwarder | None:
     network = Forwarder(seed=weather.seed)
     network.change(weather.weather, weather.direction)
     return network
-
-
-def _faults_file(scenario: Scenario, folder: Path) -> Path | None:
-    calls = scenario.script.provider_faults
-    if not calls:
-        return None
-    path = folder / "provider-faults.yaml"
-    path.write_text(json.dumps({"calls": calls}), encoding="utf-8")  # JSON is YAML, too
-    return path
