@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import io
 import json
 import signal
@@ -29,6 +30,7 @@ from tests.transports.answering_peer import SECRET, AnsweringPeer, answering_pee
 pytestmark = pytest.mark.timeout(60)
 
 SHORT = 0.3  # seconds
+LATE = 60.0  # seconds, longer than the test
 RATE = 8_000  # Hz
 
 
@@ -86,6 +88,44 @@ async def test_words_that_nobody_answers_are_told_and_are_no_success(
         assert await talk(settings, TalkOptions(input=str(wav), output="none"), screen) == 1
         await asking
     assert codes(screen) == ["answer_missing"]
+
+
+@pytest.mark.row("E8")
+@pytest.mark.parametrize("runs_on", [False, True])
+async def test_a_tool_that_nobody_hears_of_is_what_is_blamed(runs_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider has done its part, and waits for the tool like everybody else."""
+    monkeypatch.setattr(talk_module, "TYPED_END_TIMEOUT", SHORT)
+    type_ahead(monkeypatch, "Paint me a cat.")
+    screen = KeptScreen()
+    async with mute_provider() as (peer, settings):
+        backend = MinimalBackend(secret=SECRET)
+        if runs_on:
+            begun = Fault(200, '{"output": {"status": "generating"}, "task_id": "task_1"}')
+            backend.faults = {"tools": begun, "tools/result": Fault(503)}  # type: ignore[dict-item]  # one of ours
+        else:
+            backend.delays = {"tools": LATE}
+        take = peer.on_event
+
+        def answer(event: dict[str, Any]) -> None:
+            if event["type"] == "response.create":
+                call_a_tool(peer)
+            else:
+                take(event)
+
+        peer.on_event = answer
+        with backend:
+            settings = dataclasses.replace(settings, backend_url=backend.url)
+            assert await talk(settings, TalkOptions(text=True), screen) == 1
+    (missing,) = [n for n in screen.notices if isinstance(n, Problem) and n.code == "answer_missing"]
+    assert missing.message == "a tool of the backend did not answer in time"
+
+
+def call_a_tool(peer: AnsweringPeer) -> None:
+    call = {"id": "item_9", "type": "function_call", "status": "completed", "name": "paint", "call_id": "call_9"}
+    call["arguments"] = "{}"
+    peer.send("response.created", response={"id": "resp_9", "status": "in_progress", "output": []})
+    peer.send("response.output_item.done", response_id="resp_9", output_index=0, item=call)
+    peer.send("response.done", response={"id": "resp_9", "status": "completed", "output": [call]})
 
 
 @pytest.mark.row("E7")

@@ -169,3 +169,16 @@ def test_after_the_talk_no_result_is_told_and_none_is_waited_for(session: Sessio
     assert session.settled
     assert session.result_arrived("c1", PICTURE, START) == []
     assert sent(wait(session, START + 60)) == []
+
+
+@pytest.mark.row("F7")
+def test_who_waits_is_told_whether_it_is_for_a_tool(session: Session):
+    assert not session.awaits_tool
+    acknowledged(session)
+    assert session.awaits_tool
+    session.result_arrived("c1", PICTURE, START)
+    assert not session.awaits_tool  # now the model is to speak of it
+    feed(session, *said("u2", "And what is the time?"), *called("r2", call_item("c2", "clock")))
+    assert session.awaits_tool
+    session.close(START)
+    assert not session.awaits_tool
