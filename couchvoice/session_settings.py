@@ -27,6 +27,7 @@ class SessionSettings:
     vad_sensitivity: int | None = None
     prefix_padding_ms: int = 300
     silence_duration_ms: int = 500
+    adaptive_vad: bool = False  # learn the silence from each owner's pauses; not in incognito
     idle_timeout_ms: int | None = None
     noise_reduction: str | None = None  # near_field, far_field, none; the provider's own, not ours
     eagerness: str = "auto"

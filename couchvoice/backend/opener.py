@@ -77,7 +77,7 @@ class SessionOpener:
         await self._limits.spend_session(caller, briefing.owner)
         config = session_config(
             self._settings,
-            request,
+            await self._with_learnt_silence(request, briefing),
             language=briefing.language,
             mode=mode.config(briefing, await self._recollections.of(briefing)),
             voice=mode.voice,
@@ -92,6 +92,19 @@ class SessionOpener:
         if briefing.memory_mode == "persistent":
             await self._store.sessions.keep(live.session_id, live.token, briefing)
         return Opened(live, secret, config)
+
+    async def _with_learnt_silence(self, request: SessionRequest, briefing: Briefing) -> SessionRequest:
+        """Where the settings allow it, and nobody asked for a silence of so many ms."""
+        asked = self._settings.silence_duration_ms
+        if (
+            not self._settings.adaptive_vad
+            or briefing.memory_mode == "incognito"
+            or self._settings.turn_detection != "server_vad"
+            or request.silence_duration_ms is not None
+        ):
+            return request
+        learnt = await self._store.pauses.opened(briefing.owner, default=asked)
+        return request.model_copy(update={"silence_duration_ms": learnt})
 
     def require_enabled(self) -> None:
         """Raises Refused (503)."""

@@ -25,6 +25,7 @@ from couchvoice.backend.lookup.grounded import GroundedLookup
 from couchvoice.backend.modes.mode import Modes
 from couchvoice.backend.modes.mode_file import DEFAULT_MODE
 from couchvoice.backend.opener import Opened, SessionOpener, refusing_failures
+from couchvoice.backend.pauses import PAUSE, believable
 from couchvoice.backend.providers import Provider
 from couchvoice.backend.recollection import Recollections
 from couchvoice.backend.refusals import Refused, failing_as
@@ -154,6 +155,9 @@ class VoiceEndpoints:
             )
             kept = self._scope.floor(request, session) == "persistent"
             count = await self._store.turns.record(turn) if kept else 0
+            gap = believable(request.timings.get(PAUSE)) if kept and self._settings.adaptive_vad else None
+            if gap is not None:
+                await self._store.pauses.heard(turn.owner, gap)
             await self._crisis.turn_over(
                 request,
                 owner=turn.owner,

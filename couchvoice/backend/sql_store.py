@@ -10,6 +10,7 @@ from couchvoice.backend.sql_crisis_log import SqlCrisisLog
 from couchvoice.backend.sql_endings import SqlEndings
 from couchvoice.backend.sql_exercises import SqlExercises
 from couchvoice.backend.sql_feedback import SqlFeedback
+from couchvoice.backend.sql_pauses import SqlPauses
 from couchvoice.backend.sql_sessions import SqlSessions
 from couchvoice.backend.sql_threads import SqlThreads
 from couchvoice.backend.sql_turns import SqlTurns
@@ -29,6 +30,7 @@ class SqlStore:
         self.memory = SqlMemories(self.database)
         self.exercises = SqlExercises(self.database)
         self.feedback = SqlFeedback(self.database)
+        self.pauses = SqlPauses(self.database)
 
     async def check(self) -> None:
         if self.database.begun():

@@ -11,7 +11,7 @@ from couchvoice.backend.memory.sql_search import overwrite
 from couchvoice.backend.memory.sql_writing import erase_owner, erase_thread
 from couchvoice.backend.sql_rows import lock_thread, not_found, thread_of
 from couchvoice.backend.store import Gone, Place, Thread
-from couchvoice.backend.tables import arcs, crisis_log, exercise_runs, feedback, sessions, threads, turns
+from couchvoice.backend.tables import arcs, crisis_log, exercise_runs, feedback, sessions, threads, turns, user_pauses
 
 
 class SqlThreads:
@@ -83,7 +83,7 @@ class SqlThreads:
             # Of sessions in which nothing was said yet.
             mine = or_(sessions.c.user_id == owner, sessions.c.user_id.is_(None) & (sessions.c.thread_id == owner))
             await connection.execute(delete(sessions).where(mine))
-            for table in (exercise_runs, feedback):
+            for table in (exercise_runs, feedback, user_pauses):
                 await connection.execute(delete(table).where(table.c.owner == owner))
         return Gone(len(rows), sum(turn_count for _, turn_count in rows))
 
@@ -92,4 +92,6 @@ async def _delete(connection: AsyncConnection, thread_id: str, owner: str) -> No
     await erase_thread(connection, owner, thread_id)
     for table in (crisis_log, turns, arcs, sessions, exercise_runs, feedback):
         await connection.execute(delete(table).where(table.c.thread_id == thread_id))
+    if owner == thread_id:  # a guest: with the thread goes all that is known of them
+        await connection.execute(delete(user_pauses).where(user_pauses.c.owner == owner))
     await connection.execute(delete(threads).where(threads.c.id == thread_id))

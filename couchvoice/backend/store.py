@@ -21,6 +21,7 @@ from couchvoice.backend.exercises.book import ExerciseBook
 from couchvoice.backend.feedback import FeedbackBook
 from couchvoice.backend.memory.memories import Memories
 from couchvoice.backend.memory.records import Lesson
+from couchvoice.backend.pauses import PauseBook
 from couchvoice.backend.refusals import Refused
 from couchvoice.contract import Outcome
 from couchvoice.private import Private
@@ -226,6 +227,9 @@ class Store(Protocol):
 
     @property
     def feedback(self) -> FeedbackBook: ...
+
+    @property
+    def pauses(self) -> PauseBook: ...
 
     async def check(self) -> None:
         """Raises Refused (503) when it cannot keep anything now."""

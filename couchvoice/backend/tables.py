@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = "0006"  # the newest of the migrations
+SCHEMA_VERSION = "0007"  # the newest of the migrations
 
 
 class Moment(TypeDecorator[datetime]):
@@ -165,4 +166,13 @@ feedback = Table(
     Column("feedback", String, nullable=False),
     Column("given_at", Moment, nullable=False, index=True),
     UniqueConstraint("thread_id", "owner", "session_id", name="uq_feedback_thread_id_owner_session_id"),
+)
+
+user_pauses = Table(
+    "user_pauses",
+    metadata,
+    Column("owner", String, primary_key=True),
+    Column("pause_ms", Float),  # a moving average; none was heard yet
+    Column("silence_ms", Integer, nullable=False),  # asked for when a session was opened last
+    Column("changed_at", Moment, nullable=False),
 )

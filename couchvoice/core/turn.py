@@ -7,8 +7,9 @@ Law: what can be derived is derived; ``unanswered``, ``quiet`` and ``outcome`` a
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from couchvoice.core.answer import Answer
@@ -195,6 +196,7 @@ def _timings(turn: Turn) -> Iterator[tuple[str, Any]]:
     if turn.typed_at is not None and (replies := [at for at in sounds + words if at >= turn.typed_at]):
         yield "typed_response_ms", _ms(turn.typed_at, min(replies))
     yield from _transcription_times(turn.items.values())
+    yield from _pauses(list(turn.items.values()))
     if took := [call.ms for call in turn.calls if call.ms is not None]:
         yield "tool_ms", max(took)
     transcripts = {item.transcript for item in turn.items.values()}
@@ -216,6 +218,17 @@ def _transcription_times(items: Iterable[UserItem]) -> Iterator[tuple[str, float
     told = [(item.spoken_at, item.told_at) for item in items if item.spoken_at is not None and item.told_at is not None]
     if told:
         yield "stt_ms", _ms(*told[-1])
+
+
+def _pauses(items: Sequence[UserItem]) -> Iterator[tuple[str, float]]:
+    """How soon the user went on after an end was heard that was none: the mean."""
+    gaps = [
+        _ms(before.spoken_at, after.begun_at)
+        for before, after in pairwise(items)
+        if before.spoken_at is not None and after.begun_at is not None and after.begun_at >= before.spoken_at
+    ]
+    if gaps:
+        yield "user_pause_ms", round(sum(gaps) / len(gaps), 1)
 
 
 def _ms(since: float, until: float) -> float:

@@ -390,8 +390,20 @@ def test_a_sound_before_the_last_words_is_no_answer_to_them(session: Session) ->
     (turn,) = turns(feed(session, created("r2"), text, done("r2"), at=START + 4))
     assert (turn.user_text, turn.timings) == (
         "Tea and milk",
-        {"first_transcript_ms": 0.0, "stt_ms": 0.0},
+        {"first_transcript_ms": 0.0, "stt_ms": 0.0, "user_pause_ms": 3000.0},
     )
+
+
+@pytest.mark.row("D12")
+def test_the_pauses_within_a_thought_are_measured(session: Session) -> None:
+    for item, begins, ends in (("u1", 0.0, 1.0), ("u2", 1.4, 2.0), ("u3", 2.8, 3.5)):
+        feed(session, server.SpeechStarted(item_id=item), at=START + begins)
+        over = (server.SpeechStopped(item_id=item), server.InputCommitted(item_id=item))
+        feed(session, *over, transcript(item, "and"), at=START + ends)
+    (turn,) = turns(feed(session, *answered("r1", "All of it"), at=START + 5))
+    assert turn.timings["user_pause_ms"] == 600.0  # of 400 and 800
+    (turn,) = turns(feed(session, *said("u4", "Yes"), *answered("r2", "Good"), at=START + 9))
+    assert "user_pause_ms" not in turn.timings  # between two turns lies an answer
 
 
 @pytest.mark.row("I3")
