@@ -1,12 +1,10 @@
 """What every command does first and last: read the settings, and leave with one sentence and an exit status.
 
-Law: a failure is never a traceback; what would steer a terminal is shown, not sent.
+Law: a failure is never a traceback.
 """
 
 from __future__ import annotations
 
-import logging
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn
@@ -14,9 +12,9 @@ from typing import NoReturn
 import typer
 
 from couchvoice.errors import ConfigError, CouchvoiceError
+from couchvoice.log_lines import show_log_lines
 from couchvoice.settings import Settings, load_settings
 
-_EVENTS = "couchvoice.backend.events"
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -40,29 +38,8 @@ def settings_from(**options: str | Path | float | None) -> Settings:
             raise ConfigError(f'COUCHVOICE_LOG is "{settings.log}": choose one of {", ".join(_LOG_LEVELS)}')
     except ConfigError as exc:
         fail(exc)
-    log_lines = logging.StreamHandler(sys.stderr)
-    log_lines.setFormatter(_LogLine("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    logging.basicConfig(handlers=[log_lines])
-    logging.getLogger("couchvoice").setLevel(settings.log.upper())
-    # They warn with tracebacks of what a far end sends; what it means for the talk, we say.
-    for library in ("aioice", "aiortc"):
-        logging.getLogger(library).setLevel(logging.ERROR)
+    show_log_lines(settings.log)
     return settings
-
-
-class _LogLine(logging.Formatter):
-    """Log lines may quote the network: what would steer a terminal is shown, not sent.
-
-    One event, one line; only a traceback has more.
-    """
-
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        return super().formatMessage(record).strip().replace("\n", "\\n")
-
-    def format(self, record: logging.LogRecord) -> str:
-        if record.name == _EVENTS:  # JSON, for whoever reads logs by machine
-            return record.getMessage()
-        return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in super().format(record))
 
 
 def fail(error: CouchvoiceError) -> NoReturn:

@@ -14,7 +14,7 @@ from couchvoice.errors import ConfigError
 from couchvoice.scenario.collect import SHIPPED, collected, shard_of
 from couchvoice.scenario.crew import CrewOptions
 from couchvoice.scenario.media_clock import chosen_speed
-from couchvoice.scenario.results import write_results
+from couchvoice.scenario.results import require_writable
 from couchvoice.scenario.scenario import Scenario
 from couchvoice.settings import Settings
 
@@ -65,7 +65,7 @@ class RunOptions:
         self._check_cassettes(settings)
         for path in (self.junit, self.json, self.report):
             if path is not None:
-                write_results(path, b"")  # rather now than when all has been held
+                require_writable(path)  # rather now than when all has been held
 
     def _check_cassettes(self, settings: Settings) -> None:
         """Raises ConfigError."""

@@ -182,10 +182,12 @@ def _turn(check: TurnCheck, seen: Window) -> Iterator[Check]:
 
 
 def _history(check: HistoryCheck, seen: Observed) -> Iterator[Check]:
-    messages = seen.history or []
+    messages = [message["content"] for turn in seen.history for message in turn["messages"]]
     yield from _equal("history.messages", check.messages, len(messages))
     yield from _equal("history.finalized", check.finalized, seen.history_finalized)
     yield from _text("history.text", check.text, "\n".join(messages))
+    if check.turn is not None:
+        yield _subset("history.turn", check.turn, seen.history[-1] if seen.history else {})
 
 
 def _equal(path: str, wanted: object, got: object) -> Iterator[Check]:

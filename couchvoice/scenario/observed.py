@@ -58,7 +58,7 @@ class Observed:
     error_text: str = ""
     finalized: bool | None = None
     end_detail: str = ""
-    history: list[str] | None = None  # of the thread, when it was asked for
+    history: list[dict[str, Any]] = field(default_factory=list)  # the turns that are kept, when it was asked for them
     history_finalized: bool = False
     audits: dict[str, int] = field(default_factory=dict)  # what the backend's audits found, when it was asked for
     connect_ms: list[float] = field(default_factory=list)

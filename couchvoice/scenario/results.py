@@ -6,7 +6,8 @@ Law: what a model said is data; a character that XML cannot hold is shown, not w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -62,8 +63,23 @@ def junit_results(outcomes: Sequence[Outcome]) -> bytes:
 
 def write_results(path: Path, content: bytes) -> None:
     """Raises ConfigError."""
-    try:
+    with _told_of(path):
         path.write_bytes(content)
+
+
+def require_writable(path: Path) -> None:
+    """What is there stays. Raises ConfigError."""
+    with _told_of(path):
+        was_there = path.exists()
+        path.open("ab").close()
+        if not was_there:
+            path.unlink()
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as exc:
         raise ConfigError(f"cannot write {path}: {(exc.strerror or str(exc)).lower()}") from exc
 

@@ -135,6 +135,10 @@ class HistoryCheck(_Part, frozen=True, kw_only=True):
     messages: _Count | None = None
     finalized: Annotated[bool | None, Meta(description="Its session was ended, by whomever, and summed up")] = None
     text: Annotated[str | TextCheck | None, Meta(description="All of it, one message a line")] = None
+    turn: Annotated[
+        dict[str, Any] | None,
+        Meta(description="These are among the fields of the last turn: route, tool_calls, diagnostics and others"),
+    ] = None
 
 
 class Limits(_Part, frozen=True, kw_only=True):

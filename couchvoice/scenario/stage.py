@@ -174,7 +174,7 @@ class Stage:
             )
             try:
                 reply = await threads.history(self._thread, limit=MOST_TURNS)
-                self.observed.history = [message.content for turn in reply.turns for message in turn.messages]
+                self.observed.history = [turn.model_dump(mode="json") for turn in reply.turns]
                 self.observed.history_finalized = (await threads.status(self._thread)).finalization == "completed"
             except BackendError as exc:
                 if exc.status != 404:

@@ -7,7 +7,6 @@ Law: stdout carries nothing else, whatever a library prints.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -17,6 +16,7 @@ import msgspec
 
 from couchvoice.cassette import load_cassette
 from couchvoice.errors import ConfigError, CouchvoiceError
+from couchvoice.log_lines import show_log_lines
 from couchvoice.scenario.job import Job
 from couchvoice.scenario.outcome import Outcome
 from couchvoice.scenario.recording import cassette_of
@@ -30,8 +30,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    for library in ("aioice", "aiortc"):
-        logging.getLogger(library).setLevel(logging.ERROR)
+    show_log_lines(load_settings().log)
     for line in sys.stdin.buffer:
         answers.write(msgspec.json.encode(done(msgspec.json.decode(line, type=Job))) + b"\n")
         answers.flush()

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from couchvoice.apps.command import _LogLine
 from couchvoice.apps.uvicorn_log import UvicornLog
+from couchvoice.log_lines import LogLine
 
 
 def record(message: str, *args: object, failure: BaseException | None = None) -> logging.LogRecord:
@@ -23,12 +23,12 @@ def record(message: str, *args: object, failure: BaseException | None = None) ->
 
 
 def test_what_the_network_says_begins_no_line_and_steers_no_terminal() -> None:
-    line = _LogLine("%(levelname)s %(message)s").format(record("x %s", "a\r\nERROR b\x1b[2J\u2028c"))
+    line = LogLine("%(levelname)s %(message)s").format(record("x %s", "a\r\nERROR b\x1b[2J\u2028c"))
     assert line == "ERROR x a\\r\\nERROR b\\x1b[2J\\u2028c"
 
 
 def test_a_traceback_keeps_its_lines() -> None:
-    first, *rest = _LogLine("%(message)s").format(record("it failed\n", failure=KeyError("k"))).splitlines()
+    first, *rest = LogLine("%(message)s").format(record("it failed\n", failure=KeyError("k"))).splitlines()
     assert first == "it failed"
     assert rest[0] == "Traceback (most recent call last):"
     assert rest[-1] == "KeyError: 'k'"
@@ -49,7 +49,7 @@ def test_a_traceback_keeps_its_lines() -> None:
 )
 def test_uvicorn_says_what_is_so_in_one_line(message: str, failure: BaseException | None, lines: list[str]) -> None:
     said = record(message, failure=failure)
-    shown = [_LogLine("%(message)s").format(said)] if UvicornLog().filter(said) else []
+    shown = [LogLine("%(message)s").format(said)] if UvicornLog().filter(said) else []
     assert shown == lines
 
 

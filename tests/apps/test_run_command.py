@@ -11,6 +11,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import typer.testing
+
+from couchvoice.apps.cli import app
+from couchvoice.scenario.collect import Shard
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -68,21 +72,18 @@ async def test_a_run_tells_what_came_of_each_scenario_and_writes_it_down(folder:
 
 
 @pytest.mark.row("L7")
-@pytest.mark.parametrize(
-    "example", sorted((ROOT / "examples" / "scenarios").glob("*.yaml")), ids=lambda path: path.stem
-)
-async def test_the_examples_pass(example: Path) -> None:
-    status, printed = await run(example, "--workers", 1, cwd=ROOT)
+async def test_the_examples_pass() -> None:
+    status, printed = await run("examples/scenarios", "--workers", 2, cwd=ROOT)
     assert status == 0, printed
+    assert printed.count("passed ") == 5
 
 
-async def test_a_shard_is_a_part_and_an_empty_one_is_no_failure(folder: Path) -> None:
-    held = 0
-    for index in (1, 2):
-        status, printed = await run("talks/good.yaml", "--shard", f"{index}/2", cwd=folder)
-        assert status == 0
-        held += printed.count("passed good")
-    assert held == 1
+async def test_a_shard_with_nothing_in_it_is_no_failure(folder: Path) -> None:
+    (empty,) = (index for index in (1, 2) if not Shard(index, 2).has("good"))
+    assert await run("talks/good.yaml", "--shard", f"{empty}/2", cwd=folder) == (
+        0,
+        "0 passed: 0.0 s of talk in 0.0 s\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,14 +101,15 @@ async def test_a_shard_is_a_part_and_an_empty_one_is_no_failure(folder: Path) ->
         (["bad.yaml"], "error: bad.yaml:1:15: unknown key 'sya': do you mean 'say'?"),
     ],
 )
-async def test_what_cannot_be_is_refused_before_anything_is_held(
-    folder: Path, arguments: list[str], sentence: str
+def test_what_cannot_be_is_refused_before_anything_is_held(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
 ) -> None:
     (folder / "bad.yaml").write_text("steps: [{sya: x}]")
-    status, printed = await run(*arguments, cwd=folder)
-    assert status == 2
-    assert sentence in printed
-    assert "Traceback" not in printed
+    monkeypatch.chdir(folder)
+    result = typer.testing.CliRunner().invoke(app, ["run", *arguments])
+    assert result.exit_code == 2
+    assert sentence in result.output
+    assert "Traceback" not in result.output
 
 
 async def test_a_wrong_setting_of_a_scenario_is_a_wrong_script(folder: Path) -> None:

@@ -30,6 +30,13 @@ TURN = FinishedTurn(
 )
 
 
+KEPT = {
+    "messages": [{"content": "Is memory on?"}, {"content": "Memory is on."}],
+    "route": "memory_control",
+    "diagnostics": {"tool_names": ["show_memory_status"], "timings": {}},
+}
+
+
 def seen_talk() -> Observed:
     """A question, a preamble, a tool that took a second, the answer; another tool failed."""
     observed = Observed(last_audible=lambda: 4.0)
@@ -52,7 +59,7 @@ def seen_talk() -> Observed:
         observed.tell(notice, at)
     observed.calls["c1"] = SeenCall("show_memory_status", {"deep": {"a": 1, "b": 2}}, {"mode": "on"}, deliveries=1)
     observed.connect_ms.append(50.0)
-    observed.finalized, observed.end_detail, observed.history = True, "All is well.", ["Is memory on?", "Memory is on."]
+    observed.finalized, observed.end_detail, observed.history = True, "All is well.", [KEPT]
     return observed
 
 
@@ -81,6 +88,7 @@ def failures(expected: dict[str, object]) -> list[str]:
         {"problems": ["response_timeout"]},
         {"finalized": True, "end_detail": {"contains": "well"}},
         {"history": {"messages": 2, "text": {"matches": "on[?] Memory"}}},
+        {"history": {"turn": {"route": "memory_control", "diagnostics": {"tool_names": ["show_memory_status"]}}}},
     ],
 )
 def test_what_is_so_passes(expected: dict[str, object]) -> None:
@@ -128,6 +136,7 @@ def test_what_is_so_passes(expected: dict[str, object]) -> None:
         ({"finalized": False}, "finalized: false / true"),
         ({"end_detail": "Bad."}, 'end_detail: "Bad." / "All is well."'),
         ({"history": {"messages": 0}}, "history.messages: 0 / 2"),
+        ({"history": {"turn": {"route": "crisis"}}}, 'history.turn: {"route":"crisis"} / {"messages":['),
     ],
 )
 def test_what_is_not_so_is_said_with_both_sides(expected: dict[str, object], failure: str) -> None:

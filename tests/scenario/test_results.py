@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
+from couchvoice.errors import ConfigError
 from couchvoice.scenario.outcome import CheckOutcome, Outcome, writable
-from couchvoice.scenario.results import json_results, junit_results
+from couchvoice.scenario.results import json_results, junit_results, require_writable
 
 BAD = CheckOutcome("user", False, '"a & <b>"', '"\x1b[31m\ud800"', "talk.yaml:3:5")
 OUTCOMES = [
@@ -39,6 +43,16 @@ def test_junit_holds_each_scenario_with_what_went_wrong() -> None:
     assert failure.get("message") == "talk.yaml:3:5: user\\x00"
     assert failure.text == 'talk.yaml:3:5: user\n  expected "a & <b>"\n  got "\\x1b[31m\\xd800"'
     assert broken.find("error") is not None
+
+
+def test_whether_a_file_can_be_written_is_known_before_and_changes_nothing(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.xml", tmp_path / "new.xml"
+    old.write_text("of the last run")
+    for path in (old, new):
+        require_writable(path)
+    assert (old.read_text(), new.exists()) == ("of the last run", False)
+    with pytest.raises(ConfigError, match=r"cannot write .*: is a directory"):
+        require_writable(tmp_path)
 
 
 def test_json_holds_everything() -> None:

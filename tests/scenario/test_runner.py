@@ -37,7 +37,11 @@ steps:
       tools: [{{name: show_memory_status, arguments: {{}}, output: {{memory_mode: persistent}}, before: Memory is on}}]
       tools_among: [show_memory_status]
       no_tools: [lookup_crisis_resources]
-expect: {{finalized: true, history: {{messages: 4, text: {{contains: Memory is on}}}}, turns: 2, problems: []}}
+expect:
+  finalized: true
+  history: {{messages: 4, text: {{contains: Memory is on}}, turn: {{route: memory_control}}}}
+  turns: 2
+  problems: []
 """)
     assert held.outcome.error is None
     assert held.outcome.passed
@@ -53,7 +57,15 @@ expect: {{finalized: true, history: {{messages: 4, text: {{contains: Memory is o
         ],
         "within.first_transcript_ms",
         *["tools[0].arguments", "tools[0].output", "tools[0].status", "tools[0].before", "tools_among[0]"],
-        *["tools_among[0].status", "no_tools", "finalized", "history.messages", "history.text.contains", "turns"],
+        *[
+            "tools_among[0].status",
+            "no_tools",
+            "finalized",
+            "history.messages",
+            "history.text.contains",
+            "history.turn",
+            "turns",
+        ],
         *["problems", "connect_ms", "response_ms"],
     }
     assert held.outcome.turns == 2
