@@ -24,7 +24,7 @@ from couchvoice.core.notices import AssistantTranscript, Interrupted, Notice, To
 from couchvoice.embedded import embedded_ends
 from couchvoice.scenario.forwarder import Forwarder
 from couchvoice.scenario.media_clock import run
-from couchvoice.scenario.named_weather import weather_named
+from couchvoice.scenario.weather import Weather
 from couchvoice.settings import load_settings
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -57,7 +57,7 @@ class PacedTalk:
     lines: Sequence[str] = ()
     silence: float = 0.0
     memory: MemoryMode = "incognito"
-    weather: str | None = None
+    weather: Weather | None = None
     seed: int = 1
     lasts: float = 0.0  # seconds, at least
 
@@ -108,7 +108,7 @@ async def hold(talk: PacedTalk, state: Path) -> Held:
             replies=rules if talk.name == SLOW_TOOL else None,
             tools=[look_in_the_cellar],
         ) as ends,
-        Forwarder(weather_named(talk.weather or "clear"), seed=talk.seed) as network,
+        Forwarder(talk.weather, seed=talk.seed) as network,
     ):
         loop = asyncio.get_running_loop()
         began, spent = loop.time(), cpu_seconds()

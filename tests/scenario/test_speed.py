@@ -9,11 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from couchvoice.audio.sink import NullSink
+from couchvoice.audio.source import SilentSource
+from couchvoice.client.endpoints import Endpoints
+from couchvoice.client.voice_session import VoiceSession
+from couchvoice.embedded import embedded_ends
 from couchvoice.scenario import runner
 from couchvoice.scenario.collect import SHIPPED
+from couchvoice.scenario.forwarder import Forwarder
 from couchvoice.scenario.media_clock import run
+from couchvoice.scenario.named_weather import weather_named
 from couchvoice.scenario.script_file import read_scenarios
 from couchvoice.scenario.talk_record import ToolSpan, TurnEntry, Words
+from couchvoice.scenario.weather import Passage
 from couchvoice.settings import load_settings
 from tests.scenario.paced_talks import FIXTURES, TALKS, Held, PacedTalk, hold
 
@@ -23,6 +31,9 @@ TOLERANCE = 1.0  # seconds; in real time a busy machine adds to a talk, on the m
 # Under 20 s each.
 IN_REAL_TIME = ("barge-in", "remembered", "typed")
 SHIPPED_IN_REAL_TIME = ("t07-is-memory-on", "t14-barge-in", "t15-not-for-me", "t22-result-reaches-both", "t24-pause")
+
+LARGE = 400  # bytes
+FIRST_REPETITION, LAST_REPETITION = 1000.0, 4000.0  # ms; RFC 6347 §4.2.4.1: after 1 s, then twice that
 
 pytestmark = pytest.mark.timeout(90)  # seconds: one talk is held in real time, and a busy machine gives little CPU
 
@@ -101,10 +112,43 @@ def test_a_talk_takes_a_quarter_of_its_time_at_most(name, tmp_path):
 @pytest.mark.row("P17")
 @pytest.mark.parametrize("weather", ["mobile", "heavy_loss"])
 def test_weather_is_weather_at_any_speed(weather, tmp_path):
-    """A packet that is late is late by media time, and DTLS, which repeats by a clock of its own, gets real time."""
-    talk = replace(TALKS["two-tools"], weather=weather)
+    talk = replace(TALKS["two-tools"], weather=weather_named(weather))
     (fast,) = held(talk, state=tmp_path, speed=None)
     assert fast.users_words == spoken(talk)
     assert [entry[:1] + entry[3:] for entry in fast.what if entry[0] == "turn"] == [
         ("turn", "completed", "show_memory_status", "lookup_crisis_resources")
     ]
+
+
+@pytest.mark.row("P17")
+def test_a_handshake_that_was_lost_is_repeated_in_time():
+    """DTLS repeats by a clock of its own: without regard to it the loop would have waited for 10 s and given up."""
+
+    async def connect() -> float | None:
+        async with embedded_ends(load_settings()) as ends, Forwarder(seed=1) as network:
+            network.up, network.down = LosesHandshakes(network.up, 1), LosesHandshakes(network.down, 1)
+            endpoints = Endpoints(**ends._asdict(), network=network)
+            async with VoiceSession(endpoints, source=SilentSource(), sink=NullSink()) as session:
+                return session.connect_ms
+
+    connect_ms = run(connect())
+    assert connect_ms is not None
+    assert FIRST_REPETITION <= connect_ms <= LAST_REPETITION
+
+
+class LosesHandshakes:
+    """A Passage that loses so many of the large datagrams, which only the handshake has."""
+
+    def __init__(self, passage: Passage, lost: int) -> None:
+        self._passage = passage
+        self._left = lost
+
+    def send(self, size: int, *, now: float) -> tuple[float, ...]:
+        if size >= LARGE and self._left:
+            self._left -= 1
+            return ()
+        return self._passage.send(size, now=now)
+
+    @property
+    def sent(self) -> int:
+        return self._passage.sent
