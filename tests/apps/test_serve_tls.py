@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import ssl
 from pathlib import Path
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from couchvoice.apps import serve
 from couchvoice.apps.server_tls import server_tls
 from couchvoice.errors import ConfigError
 from couchvoice.transports.http import HttpClient, HttpFailure
@@ -100,6 +102,16 @@ def test_an_old_protocol_is_not_spoken(authority: Authority) -> None:
     context = server_tls(good.certificate, good.key)
     assert context is not None
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+@pytest.mark.row("S10")
+async def test_who_begins_no_handshake_is_let_go(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "HANDSHAKE_TIMEOUT", 0.2)
+    good = authority.sign()
+    async with served(Listening().app, tls=server_tls(good.certificate, good.key)) as port:
+        reader, writer = await asyncio.open_connection(ADDRESS, port)
+        assert await asyncio.wait_for(reader.read(), WITHIN) == b""
+        writer.close()
 
 
 @pytest.mark.parametrize("names", [("certificate",), ("key",)])
