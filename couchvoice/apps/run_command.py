@@ -1,15 +1,17 @@
 """``couchvoice run``: holds scripted conversations, tells what came of them, and leaves the results in files.
 
-Exit status: 0 all passed, 1 a scenario failed, 2 a wrong script or option, 130 Ctrl-C.
+Exit status: 0 all passed, 1 a scenario failed, 2 a wrong script or option, 130 Ctrl-C, 143 SIGTERM.
 Law: whatever ends a run, what was held until then is told and written.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from couchvoice.apps.run_options import RunOptions
@@ -30,16 +32,37 @@ PASSED = 0
 FAILED = 1
 WRONG = 2
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 async def run(options: RunOptions, settings: Settings) -> int:
     """The exit status. Raises ConfigError before anything was held."""
     options.check(settings)
     scenarios = options.collected()
-    status = await _run(options, scenarios)
-    if not options.watch or status == INTERRUPTED:
-        return status
-    return await _watch(options, scenarios)
+    with _sigterm_as_ctrl_c() as terminated:
+        status = await _run(options, scenarios)
+        if options.watch and status != INTERRUPTED:
+            status = await _watch(options, scenarios)
+    return TERMINATED if terminated.is_set() else status
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[asyncio.Event]:
+    """A CI server ends what takes too long so; what was held is told and written all the same."""
+    loop, running, terminated = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
+    assert running is not None  # a coroutine runs in one
+
+    def terminate() -> None:
+        terminated.set()
+        running.cancel()
+
+    with contextlib.suppress(NotImplementedError):  # Windows has no such signal
+        loop.add_signal_handler(signal.SIGTERM, terminate)
+    try:
+        yield terminated
+    finally:
+        with contextlib.suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGTERM)
 
 
 async def _run(options: RunOptions, scenarios: Sequence[Scenario]) -> int:

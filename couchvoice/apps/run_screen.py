@@ -44,7 +44,7 @@ class BarScreen:
     def show(self, outcome: Outcome) -> None:
         if not outcome.passed or outcome.attempts > 1:
             for line in lines_of(outcome):
-                self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+                self._progress.console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
         self._progress.advance(self._task)
 
 
