@@ -33,4 +33,5 @@ class SessionSettings:
     eagerness: str = "auto"
     create_response: bool = True
     interrupt_response: bool = True
+    ask_feedback: bool = False  # before the goodbye, by voice
     secret_lifetime: int = 300  # seconds in which a client must have opened its session

@@ -38,6 +38,7 @@ from couchvoice.backend.sessions import LiveSessions
 from couchvoice.backend.store import Store
 from couchvoice.backend.thread_routes import ThreadEndpoints
 from couchvoice.backend.tools import STANDARD_TOOLS, ToolRegistry
+from couchvoice.backend.tools.give_session_feedback import give_session_feedback
 from couchvoice.backend.voice_assist import VoiceAssistEndpoint
 from couchvoice.session_settings import SessionSettings
 from couchvoice.web_guards import web_guards
@@ -90,6 +91,8 @@ def create_app(
     )
     check_session_settings(session)
     tools = tools or ToolRegistry(STANDARD_TOOLS)
+    if session.ask_feedback:
+        tools = tools.plus(give_session_feedback)
 
     voice = VoiceEndpoints(
         store=store,

@@ -86,6 +86,11 @@ _EXERCISE_TOOLS = """\
 start_guided_exercise begins one and load_guided_exercise_skill gives its first step; after each answer call
 record_guided_exercise_progress and do what it returns. Its steps come from these tools, never from memory."""
 
+_FEEDBACK = """\
+# Feedback
+When they say goodbye, ask once in a few words whether this talk did them good, call give_session_feedback with what
+they answer, and say goodbye. Do not ask in a crisis, and do not ask twice."""
+
 _MANNER = """\
 # Manner
 {manner}"""
@@ -97,6 +102,7 @@ def instructions(
     *,
     manner: str | None = None,
     leads_exercises: bool = True,
+    asks_feedback: bool = False,
 ) -> str:
     """Of a session with tools. ``manner``: the mode's own words; None: a companion's."""
     return _joined(
@@ -106,6 +112,7 @@ def instructions(
         _UNCLEAR,
         _CRISIS,
         f"{_EXERCISES}\n{_EXERCISE_TOOLS}" if leads_exercises else _EXERCISES,
+        _FEEDBACK if asks_feedback else "",
         _MANNER.format(manner=default_manner() if manner is None else manner),
         *_from_before(briefing, recollection),
     )

@@ -6,6 +6,7 @@ request may lower the mode of its session, never raise it), and an incognito req
 
 from __future__ import annotations
 
+import functools
 from http import HTTPStatus
 from typing import Any
 
@@ -46,6 +47,7 @@ from couchvoice.contract import (
     ConfigRequest,
     EndReply,
     EndRequest,
+    Feedback,
     ResultReply,
     ResultRequest,
     SessionReply,
@@ -127,6 +129,12 @@ class VoiceEndpoints:
                 crisis=self._crisis.desk,
                 grounded=self._grounded,
                 exercises=self._store.exercises if mode == "persistent" else self._exercises,
+                give_feedback=functools.partial(
+                    self._give_feedback,
+                    place=Place(owner, request.thread_id),
+                    session_id=session.session_id if session else None,
+                    kept=mode == "persistent",
+                ),
             )
             with self._figures.calling(request.tool_name):
                 ran = await self._tools.run(request.tool_name, request.arguments, mode=mode, context=context)
@@ -182,11 +190,7 @@ class VoiceEndpoints:
             session_id = session.session_id if session else request.session_id
             incognito = self._scope.floor(request, session) == "incognito"
             if request.feedback is not None:
-                self._figures.feedback[request.feedback] += 1
-                if not incognito:
-                    await self._store.feedback.keep(
-                        request.feedback, thread_id=place.thread_id, owner=place.owner, session_id=session_id
-                    )
+                await self._give_feedback(request.feedback, place=place, session_id=session_id, kept=not incognito)
             if incognito:
                 return EndReply(finalized=False, detail=INCOGNITO_END)
             arc = await self._finalizer.finalize_when_free(
@@ -213,6 +217,13 @@ class VoiceEndpoints:
             if not change:
                 raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "nothing_to_change", "name a mode or a voice")
             return ConfigReply(session={"type": "realtime", **change})
+
+    async def _give_feedback(self, feedback: Feedback, *, place: Place, session_id: str | None, kept: bool) -> None:
+        self._figures.feedback[feedback] += 1
+        if kept:
+            await self._store.feedback.keep(
+                feedback, thread_id=place.thread_id, owner=place.owner, session_id=session_id
+            )
 
     def _briefing(self, request: ConfigRequest, caller: Caller, session: LiveSession | None) -> Briefing:
         """The session's own. Of a session that nobody proved to be theirs nothing is known: it counts as incognito."""

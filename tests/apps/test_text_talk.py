@@ -177,3 +177,29 @@ async def test_feedback_of_the_command_line_is_kept_with_the_talk(tmp_path):
         assert (await typed(command, GREETING)).status == 0
     status = await run("threads", "status", "t1", "--user", "ada", "--json", environment=place)
     assert json.loads(status.stdout)["feedback"] == "negative"
+
+
+@pytest.mark.row("L10")
+async def test_a_talk_is_there_for_what_its_mode_says_and_can_be_switched(tmp_path):
+    modes = tmp_path / "modes"
+    modes.mkdir()
+    (modes / "butler.yaml").write_text("prompt: Be a butler.\ntools: []\n", encoding="utf-8")
+    place = {"COUCHVOICE_STATE_DIR": str(tmp_path / "state"), "COUCHVOICE_MODES_DIR": str(modes)}
+    lines = ("Is memory on?", "/mode pirate", "/mode companion", "Is memory on?")
+    async with started("talk", "--text", "--json", "--mode", "butler", environment=place) as command:
+        ended = await typed(command, *lines)
+    assert ended.status == 0
+    assert [line["tool_calls"] for line in ended.of("turn")] == [[], ["show_memory_status"]]
+    (problem,) = ended.of("error")
+    assert "choose one of butler, companion, guide, listener" in problem["message"]
+
+
+@pytest.mark.row("L10")
+async def test_a_mode_that_is_not_there_or_is_no_mode_is_said_in_a_sentence(tmp_path):
+    place = {"COUCHVOICE_STATE_DIR": str(tmp_path / "state"), "COUCHVOICE_MODES_DIR": str(tmp_path)}
+    unknown = await run("talk", "--text", "--mode", "pirate", environment=place)
+    assert (unknown.status, "choose one of companion, guide, listener" in unknown.error) == (4, True)
+    (tmp_path / "broken.yaml").write_text("prompt: x\nvoice: nova\n", encoding="utf-8")
+    broken = await run("talk", "--text", environment=place)
+    assert broken.status == 2
+    assert "broken.yaml, line 2: unknown voice 'nova'" in broken.error

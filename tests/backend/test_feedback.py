@@ -12,7 +12,8 @@ from couchvoice.backend import SqlStore
 from couchvoice.backend.feedback import FEEDBACK_KEPT
 from couchvoice.backend.finalizer import Finalizer
 from couchvoice.contract import END_PATH, Feedback
-from tests.backend.ends import BackendEnd, any_turn, error_code
+from couchvoice.settings import SessionSettings
+from tests.backend.ends import BackendEnd, any_turn, error_code, running_backend
 
 PERSISTENT = {"memory_mode": "persistent", "user_id": "ada"}
 
@@ -88,3 +89,35 @@ async def test_a_thread_that_is_ended_later_can_be_told_how_it_was(backend: Back
 async def test_another_word_is_no_feedback(backend: BackendEnd, tmp_path: Path) -> None:
     reply = await backend.post(END_PATH, {"thread_id": "t1", "feedback": "great"})
     assert (reply.status_code, error_code(reply)) == (422, "invalid_request")
+
+
+@pytest.mark.row("J8")
+@pytest.mark.parametrize("mode", ["companion", "listener"])
+async def test_where_it_is_asked_by_voice_the_tool_keeps_it_for_the_session(tmp_path: Path, mode: str) -> None:
+    async with running_backend(tmp_path / "state", session=SessionSettings(ask_feedback=True)) as backend:
+        opened = (await backend.session(mode=mode, **PERSISTENT)).json()
+        assert "# Feedback" in opened["session_config"]["instructions"]
+        assert "give_session_feedback" in {tool["name"] for tool in opened["session_config"]["tools"]}
+        token = opened["session_token"]
+        await backend.turn(user_text="hello", token=token, **PERSISTENT)
+        told = {"arguments": {"feedback": "negative"}, **PERSISTENT}
+        assert (await backend.tool("give_session_feedback", token=token, **told)).status_code == 200
+        assert await given(backend) == "negative"
+        await backend.end(token=token, feedback="positive", **PERSISTENT)
+        assert await given(backend) == "positive"  # of one session there is one word
+
+
+@pytest.mark.row("J8", "K3")
+async def test_asked_by_voice_in_incognito_it_is_counted_and_not_kept(tmp_path: Path) -> None:
+    async with running_backend(tmp_path / "state", session=SessionSettings(ask_feedback=True)) as backend:
+        reply = await backend.tool("give_session_feedback", arguments={"feedback": "skip"})
+        assert reply.status_code == 200
+        assert not backend.data.exists()
+        assert 'realtime_feedback_total{feedback="skip"} 1.0' in (await backend.http.get("/metrics")).text
+
+
+@pytest.mark.row("J8")
+async def test_unless_it_is_wanted_nobody_asks(backend: BackendEnd) -> None:
+    opened = (await backend.session(**PERSISTENT)).json()["session_config"]
+    assert "# Feedback" not in opened["instructions"]
+    assert (await backend.tool("give_session_feedback", arguments={"feedback": "skip"})).status_code == 404

@@ -67,3 +67,19 @@ steps:{say("I want to think about my values.", first.instruction, tool="load_gui
 expect: {{finalized: false, problems: []}}
 """)
     )
+
+
+@pytest.mark.row("J8")
+def test_the_assistant_asks_how_the_talk_was_where_that_is_wanted(hold: Hold) -> None:
+    answer = "It did me good, goodbye."
+    passed(
+        hold(f"""
+{SLOW}
+memory: persistent
+session: {{ask_feedback: true}}
+steps:
+  - say: "Thank you very much, goodbye."
+  - expect: {{assistant: {{contains: "did this talk do you good"}}, tools: []}}
+{say(answer, "Goodbye, and take care", tool="give_session_feedback", output="feedback: positive")}
+""")
+    )

@@ -20,6 +20,7 @@ from couchvoice.backend.refusals import Refused
 from couchvoice.backend.tools import ToolRegistry
 
 ALWAYS = frozenset({"wait_for_user", "lookup_crisis_resources", "get_crisis_support_template"})
+FEEDBACK = "give_session_feedback"  # in all modes, too, if the backend has it
 
 _EXERCISE = "record_guided_exercise_progress"
 
@@ -61,6 +62,11 @@ class Modes:
 
 
 def _mode(file: ModeFile, tools: ToolRegistry) -> Mode:
-    own = tools if file.tools is None else tools.only(file.tools | ALWAYS)
-    written = functools.partial(instructions, manner=file.manner, leads_exercises=_EXERCISE in own.names)
+    own = tools if file.tools is None else tools.only(file.tools | ALWAYS | {FEEDBACK})
+    written = functools.partial(
+        instructions,
+        manner=file.manner,
+        leads_exercises=_EXERCISE in own.names,
+        asks_feedback=FEEDBACK in own.names,
+    )
     return Mode(written, own, file.voice)

@@ -15,7 +15,7 @@ Not the calling of it: that is ``runner``'s. Law: a mistake in the definition is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -24,7 +24,7 @@ from couchvoice.backend.exercises.book import ExerciseBook, MemoryExerciseBook, 
 from couchvoice.backend.lookup.grounded import GroundedLookup
 from couchvoice.backend.store import Store
 from couchvoice.backend.tools.arguments import Arguments
-from couchvoice.contract import MemoryMode
+from couchvoice.contract import Feedback, MemoryMode
 
 DEADLINE = 12.0  # seconds, below the client's 15
 BACKGROUND_DEADLINE = 120.0  # seconds
@@ -40,13 +40,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+async def _to_nobody(feedback: Feedback) -> None:
+    """Outside of a backend."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ToolContext:
     """What a tool may know besides its arguments: for a parameter of this type it is passed, and the model sees none.
 
     ``said``: the user's words, newest first; the very first are those of this turn, or "" while they are not known.
     ``said_item``: the item of the newest that are known, if the client names it. ``store``: None in incognito, where
-    nothing may be kept. ``exercises``: in memory then.
+    nothing may be kept. ``exercises``: in memory then. ``give_feedback``: for this session.
     """
 
     thread_id: str
@@ -57,6 +61,7 @@ class ToolContext:
     crisis: CrisisDesk = field(default_factory=CrisisDesk)
     grounded: GroundedLookup = field(default_factory=GroundedLookup)
     exercises: ExerciseBook = field(default_factory=MemoryExerciseBook)
+    give_feedback: Callable[[Feedback], Awaitable[None]] = _to_nobody
 
     @property
     def place(self) -> Place:

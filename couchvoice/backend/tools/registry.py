@@ -35,6 +35,9 @@ class ToolRegistry:
     def names(self) -> frozenset[str]:
         return frozenset(self._tools)
 
+    def plus(self, tool: Tool[..., Any]) -> ToolRegistry:
+        return ToolRegistry([*self._tools.values(), tool])
+
     def only(self, names: Collection[str]) -> ToolRegistry:
         """Those of these names, in the order that they have here."""
         return ToolRegistry(tool for tool in self._tools.values() if tool.name in names)
