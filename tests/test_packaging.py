@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -63,6 +64,23 @@ def installed(distributions, tmp_path_factory) -> Path:
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", site, wheel]
     subprocess.run(pip, check=True, capture_output=True)
     return site
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.row("P8")
+def test_an_installed_wheel_brings_its_pytest_plugin(installed, tmp_path):
+    (tmp_path / "test_talk.py").write_text(
+        "import couchvoice\n\n"
+        "def test_talk(conversation):\n"
+        f"    assert couchvoice.__file__.startswith({str(installed)!r})\n"
+        "    conversation.say('Hello, can you hear me?')\n"
+        "    assert 'hear you well' in conversation.reply().text\n"
+    )
+    # The folder in front of the path hides this checkout; other plugins have warnings of their own.
+    environment = {**os.environ, "PYTHONPATH": str(installed), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "couchvoice", "-W", "error"]
+    done = subprocess.run(pytest_, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.timeout(120)

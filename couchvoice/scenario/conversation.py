@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
+from couchvoice.audio.meter import SILENCE_DB, Levels
 from couchvoice.errors import ConfigError
 from couchvoice.scenario.examiner import SETTLING, Examiner, StepFailed
 from couchvoice.scenario.media_clock import REAL_TIME, MediaClockLoop, chosen_speed
@@ -186,6 +187,12 @@ class Conversation:
     def finalized(self) -> bool | None:
         """What the backend said when the talk was ended; None before."""
         return self._stage.observed.finalized if self._runner is not None else None
+
+    @property
+    def levels(self) -> Levels:
+        """How loud this moment is, in dBFS: what leaves for the provider, what is played."""
+        session = self._stage.session if self._runner is not None else None
+        return session.levels if session is not None else Levels(SILENCE_DB, SILENCE_DB)
 
     @property
     def seconds(self) -> float:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from couchvoice.audio.meter import SILENCE_DB
 from couchvoice.errors import ConfigError
+from couchvoice.scenario.collect import SHIPPED
 from couchvoice.scenario.conversation import Conversation
 
 pytestmark = [pytest.mark.row("P8"), pytest.mark.timeout(60)]
 
 STORY = "Please tell me a long story."
+QUIET = -50.0  # dBFS: nobody speaks
 ENOUGH = "Stop, that is enough, thank you."
 
 
@@ -38,6 +42,27 @@ def test_time_stands_still_while_the_test_thinks(conversation: Conversation) -> 
     assert conversation.reply().outcome == "interrupted"
 
 
+def test_the_meter_shows_who_is_loud(conversation: Conversation, tmp_path: Path) -> None:
+    assert conversation.levels == (SILENCE_DB, SILENCE_DB)
+    conversation.silence(200)
+    assert conversation.levels.input < QUIET
+    conversation.say(cut_short(tmp_path / "cut-short.wav"))
+    assert conversation.levels.input > QUIET
+    conversation.type("Thank you very much.")
+    conversation.wait("answer")
+    conversation.silence(300)
+    assert conversation.levels.output > QUIET
+
+
+def cut_short(path: Path) -> Path:
+    """Speech that ends with its loudest part, so that the meter shows it when it was said."""
+    with wave.open(str(SHIPPED / "speech" / "hello-8k-mono.wav")) as whole, wave.open(str(path), "wb") as part:
+        part.setparams(whole.getparams())
+        part.writeframes(whole.readframes(whole.getframerate()))
+    path.with_suffix(".txt").write_text("Hello, can you\n")
+    return path
+
+
 def test_muted_nobody_is_heard(conversation: Conversation) -> None:
     conversation.mute()
     conversation.say(ENOUGH)
@@ -60,6 +85,7 @@ def test_a_thread_goes_on_after_a_restart(conversation: Conversation) -> None:
     assert "I feel sad today." in conversation.reply().text
 
 
+@pytest.mark.row("P9")
 def test_weather_and_faults_change_as_it_goes_on(conversation: Conversation) -> None:
     conversation.weather({"name": "delay", "delay": 0.3})
     conversation.faults(show_memory_status={"fault": "error", "status": 503})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 pytestmark = [pytest.mark.row("P8"), pytest.mark.timeout(60)]
 
-SPEECH = Path(__file__).parents[2] / "couchvoice" / "scenario" / "shipped" / "speech"
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SPEECH = ROOT / "couchvoice" / "scenario" / "shipped" / "speech"
 
 
 @pytest.fixture
@@ -53,6 +56,7 @@ def test_who_does_not_use_it_does_not_pay_for_it(run) -> None:
 def test_workers_hold_conversations_side_by_side(run, pytester: pytest.Pytester) -> None:
     for ending in ("wav", "txt"):
         shutil.copyfile(SPEECH / f"hello-8k-mono.{ending}", pytester.path / f"hello.{ending}")
+    (shown,) = (block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "(conversation)" in block)
     (pytester.path / "rules.yaml").write_text("rules: [{heard: ['Hello, can you hear me?', Hello], say: A test.}]\n")
     result = run(
         """
@@ -80,15 +84,16 @@ def test_workers_hold_conversations_side_by_side(run, pytester: pytest.Pytester)
                 assert conversation.reply().recorded is recorded
         """,
         *("-p", "xdist", "-n", "2"),
+        test_as_the_readme_has_it=shown,
         conftest="""
         import pytest
 
         @pytest.fixture
-        def conversation_options():
-            return {"replies": "rules.yaml"}
+        def conversation_options(request):
+            return {"replies": "rules.yaml"} if request.path.stem == "test_talk" else {}
         """,
     )
-    result.assert_outcomes(passed=5)
+    result.assert_outcomes(passed=5 + 2)
 
 
 def test_a_failure_tells_the_difference_and_what_happened(run, pytester: pytest.Pytester) -> None:
