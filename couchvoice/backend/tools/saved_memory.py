@@ -19,6 +19,8 @@ RESULTS = 5
 MAX_RESULTS = 10
 MAX_SNIPPET = 300  # characters
 
+_ENDS = (".", "!", "?", "\N{RIGHT DOUBLE QUOTATION MARK}")
+
 
 @tool(modes={"persistent"})
 async def show_saved_memory(context: ToolContext) -> dict[str, Any]:
@@ -30,10 +32,7 @@ async def show_saved_memory(context: ToolContext) -> dict[str, Any]:
     shown = {kind: await records.newest(context.owner, kind, limit=SHOWN) for kind in Kind}
     told = [_told(kind, shown[kind], totals[kind]) for kind in Kind if shown[kind]]
     return {
-        **{
-            f"{kind}s": [{"index": record.index, "text": record.text[:MAX_SNIPPET]} for record in shown[kind]]
-            for kind in Kind
-        },
+        **{f"{kind}s": [{"index": record.index, "text": _snippet(record)} for record in shown[kind]] for kind in Kind},
         "totals": {f"{kind}s": totals[kind] for kind in Kind},
         "response_text": " ".join(told) or "I have nothing saved about you.",
     }
@@ -57,8 +56,9 @@ async def recall_saved_memory(context: ToolContext, query: str, limit: int = RES
     most = min(max(limit, 1), MAX_RESULTS)
     found = await store.memory.search.any_word(context.owner, query, limit=most)
     return {
-        "results": [{"snippet": record.text[:MAX_SNIPPET], "kind": record.id.kind} for record in found],
+        "results": [{"snippet": _snippet(record), "kind": record.id.kind} for record in found],
         "result_count": len(found),
+        "response_text": _recalled(found),
     }
 
 
@@ -71,8 +71,23 @@ def refused(reason: str, response_text: str) -> dict[str, Any]:
     return {"refused": True, "reason": reason, "response_text": response_text}
 
 
+def _recalled(found: list[Record]) -> str:
+    if not found:
+        return "I have nothing saved about that."
+    return "From earlier: " + " ".join(_sentence(record) for record in found[:SPOKEN])
+
+
+def _snippet(record: Record) -> str:
+    return record.text[:MAX_SNIPPET]
+
+
+def _sentence(record: Record) -> str:
+    text = _snippet(record)
+    return text if text.endswith(_ENDS) else f"{text}."
+
+
 def _told(kind: Kind, shown: list[Record], total: int) -> str:
     last = shown[-SPOKEN:]
     which = "" if len(last) == total else f"; the last {len(last)}"
-    listed = " ".join(f"{record.index}: {record.text.rstrip('.')}." for record in last)
+    listed = " ".join(f"{record.index}: {_sentence(record)}" for record in last)
     return f"{number(total, kind)}{which}. {listed}"

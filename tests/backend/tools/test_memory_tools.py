@@ -126,7 +126,8 @@ async def test_recall_is_refused_while_it_is_off_or_without_a_question_and_else_
         {"snippet": "My dog number 7 is called Rex7.", "kind": "fact"}
     ]
     assert (await talk.call("recall_saved_memory", query="volcano")) == {
-        "results": [], "result_count": 0, "side_effect": "none", "retry_safe": True,
+        "results": [], "result_count": 0, "response_text": "I have nothing saved about that.",
+        "side_effect": "none", "retry_safe": True,
     }  # fmt: skip
 
 
