@@ -25,6 +25,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
+    DBAPIError,
     DisconnectionError,
     InterfaceError,
     OperationalError,
@@ -253,7 +254,11 @@ def _lock_database(connection: Connection) -> None:
 def _unavailable() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout, OSError) as exc:
+    except (DBAPIError, PoolTimeout, OSError) as exc:
+        # Of asyncpg's errors those of a lost connection have no class of their own in SQLAlchemy.
+        lost = isinstance(exc, OperationalError | InterfaceError) or getattr(exc, "connection_invalidated", False)
+        if isinstance(exc, DBAPIError) and not lost:
+            raise
         cause = getattr(exc, "orig", None) or exc
         _log.error("x the database does not answer: %s", type(cause).__name__)
         raise Refused(

@@ -233,17 +233,30 @@ async def test_a_session_that_was_ended_by_its_silence_gets_that_arc_when_it_ask
     assert await asked("rtc_2") is None
 
 
+async def end_connections(store: SqlStore) -> None:
+    """All that the store has to its PostgreSQL, as when that is started again."""
+    other = SqlStore(str(store.database._url))
+    everybody_else = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    async with other.database.begin() as connection:
+        await connection.execute(text(f"{everybody_else} AND datname = current_database()"))
+    await other.close()
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_connection_that_the_server_has_closed_meanwhile_is_not_used_again(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "TRUSTED", 0.0)
     await store.turns.record(any_turn("one"))
-    async with store.database.begin() as connection:
-        ours = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
-    other = SqlStore(str(store.database._url))
-    async with other.database.begin() as connection:
-        await connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": ours})
-    await other.close()
+    await end_connections(store)
     assert await store.turns.record(any_turn("two")) == 2
     assert [kept.turn.user_text for kept in await store.turns.recent("t", owner="t", limit=5)] == ["one", "two"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_connection_that_was_lost_a_moment_ago_costs_one_answer_that_says_to_ask_again(store: SqlStore) -> None:
+    await store.turns.record(any_turn("one"))
+    await end_connections(store)
+    with refused(503):
+        await store.turns.record(any_turn("two"))
+    assert await store.turns.record(any_turn("two")) == 2
