@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -53,7 +53,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Cassette:
-    """``takes``: at least one."""
+    """``takes``: none for a talk that never began."""
 
     name: str
     recorded: str  # ISO 8601
@@ -83,7 +83,7 @@ class _Index(msgspec.Struct):
     format: int
     name: str
     recorded: str
-    takes: Annotated[list[list[Moment]], msgspec.Meta(min_length=1)]
+    takes: list[list[Moment]]
 
 
 def load_cassette(path: Path) -> Cassette:

@@ -24,6 +24,8 @@ BENCHMARKS = {
     "memory": "a client in a talk, beside a bare aiortc script; and with both ends embedded",
     "memory_recall": "p50 and p99 of finding 5 of 100,000 facts by full text, on both databases, beside a LIKE scan",
     "receive": "PESQ, STOI, delay under loss and jitter, beside stock aiortc and Chromium (--quick: < 3 min)",
+    "recording": "CPU of a talk that is written down, beside the same talk bare; its record and its cassette",
+    "report": "the page of a ten-minute talk: its size, and the time to open it in Chromium",
     "server": "a call's CPU, calls held per core, speech end to first sound, events, beside bare aiortc",
     "speedup": "talks on the media clock, beside the same ones in real time: media seconds per second of a core's",
     "startup": "--help, the import, and talk until it listens, beside bare programs",

@@ -13,9 +13,12 @@ import pytest
 from couchvoice.cassette import Cassette, load_cassette
 from couchvoice.client.endpoints import Endpoints
 from couchvoice.embedded import embedded_ends, new_deck
-from couchvoice.errors import ConfigError
+from couchvoice.errors import ConfigError, SdpExchangeError
 from couchvoice.scenario import media_clock
+from couchvoice.scenario.collect import SHIPPED
 from couchvoice.scenario.recording import cassette_of
+from couchvoice.scenario.runner import run_scenario
+from couchvoice.scenario.script_file import read_scenarios
 from couchvoice.scenario.talk_record import RawEvent, State, TalkRecord, ToolSpan, Trouble, TurnEntry
 from couchvoice.settings import load_settings
 from tests.scenario.held import hold_talk, hold_talk_at
@@ -146,10 +149,22 @@ def test_a_cassette_of_tomorrow_asks_for_a_newer_program(tmp_path):
         load_cassette(path)
 
 
-def test_a_talk_that_never_began_makes_no_cassette():
+def test_who_calls_a_cassette_of_a_talk_that_never_began_is_refused(tmp_path):
     record = TalkRecord("nothing", "2026-11-29T20:00:00+00:00", outcome="broken", error="no such host")
-    with pytest.raises(ConfigError, match=r"the talk never began \(no such host\)"):
-        cassette_of(record)
+    with pytest.raises(SdpExchangeError, match="the cassette holds no call") as caught:
+        replayed(on_disk(record, tmp_path), GREETING)
+    assert caught.value.status == 409
+
+
+def test_a_talk_that_was_connected_again_is_played_again_call_by_call(tmp_path):
+    (scenario,) = read_scenarios(SHIPPED / "t08-restart.yaml")
+    first = run_scenario(scenario, load_settings())
+    assert first.outcome.passed, first.outcome.error
+    cassette = on_disk(first.record, tmp_path)
+    assert len(cassette.takes) == 2
+    again = run_scenario(scenario, load_settings(), replay=cassette)
+    assert again.outcome.passed, again.outcome.error
+    assert told(again.record) == told(first.record)
 
 
 def talk_of_nothing() -> TalkRecord:

@@ -14,6 +14,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from couchvoice.cassette import CASSETTE_MISMATCH
 from couchvoice.local.engines import Engines
 from couchvoice.local.http import multipart
 from couchvoice.local.http.counts import Counts
@@ -28,7 +29,7 @@ from couchvoice.local.peer import Call
 from couchvoice.local.protocol.bad_event import read_object
 from couchvoice.local.protocol.session_object import SessionObject
 from couchvoice.local.replay.call import ReplayCall
-from couchvoice.local.replay.player import Deck
+from couchvoice.local.replay.player import Deck, Mismatch
 from couchvoice.transports.peer import SDP_ERRORS
 
 log = logging.getLogger("couchvoice.local.http.app")
@@ -76,8 +77,12 @@ class CallRoutes:
         return Response(answer, HTTPStatus.CREATED, media_type="application/sdp", headers=headers)
 
     def _new_call(self, call_id: str, session: SessionObject, manners: Manners) -> Call | ReplayCall:
+        """Raises Refused."""
         if isinstance(self._parts, Deck):
-            return ReplayCall(call_id, self._parts.next(), manners)
+            try:
+                return ReplayCall(call_id, self._parts.next(), manners)
+            except Mismatch as exc:
+                raise Refused(HTTPStatus.CONFLICT, CASSETTE_MISMATCH, str(exc)) from exc
         return Call(call_id, session, self._parts, manners)
 
     async def hang_up(self, request: Request) -> Response:

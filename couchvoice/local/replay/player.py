@@ -59,7 +59,11 @@ class Deck:
         self._tapes = itertools.cycle([Tape(take) for take in cassette.takes])
 
     def next(self) -> Tape:
-        return next(self._tapes)
+        """Raises Mismatch when nobody was called as it was recorded."""
+        tape = next(self._tapes, None)
+        if tape is None:
+            raise Mismatch("the cassette holds no call: when it was recorded, the talk never began")
+        return tape
 
 
 class Player:
