@@ -1,7 +1,8 @@
 """Where the loop of the media clock waits, and so where its time goes on: a selector that jumps in place of waiting.
 
-Law: it jumps only when nothing is readable and nothing is under way outside of the loop, and never past the next timer;
-what is under way and does not come back gets real time again.
+Law: it jumps only when nothing is readable and nothing is under way outside of the loop, and never past the next timer.
+It stands for what comes back, and goes as real time does while a stream to somebody else is open, or when what is under
+way does not come back.
 """
 
 from __future__ import annotations
@@ -52,9 +53,12 @@ class JumpingSelector(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        if self.under_way or self._is_connected():
+        if self.under_way:
             return self._wait_outside(timeout)
         self._waiting_since = None
+        if self._is_connected():
+            # Nobody knows whether an answer is due, or when.
+            return self._wait_really(timeout)
         if timeout is None:
             return super().select(None)
         return self._jump(timeout)
@@ -88,12 +92,13 @@ class JumpingSelector(selectors.DefaultSelector):
         if self._waiting_since is None:
             self._waiting_since = before
         patience = self._waiting_since + PATIENCE - before
-        if patience > 0:
-            ready = super().select(patience)
-        else:
-            ready = super().select(timeout)
-            passed = time.monotonic() - before
-            self.now += passed if timeout is None else min(passed, timeout) if ready else timeout
+        return super().select(patience) if patience > 0 else self._wait_really(timeout)
+
+    def _wait_really(self, timeout: float | None) -> _Ready:
+        before = time.monotonic()
+        ready = super().select(timeout)
+        passed = time.monotonic() - before
+        self.now += passed if timeout is None else min(passed, timeout) if ready else timeout
         return ready
 
 

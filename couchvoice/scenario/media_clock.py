@@ -1,7 +1,7 @@
 """The media clock: an event loop whose time jumps to its next timer as soon as nothing is left to do.
 
 Both ends of a scripted talk live on one loop, so a talk of a minute takes as long as the machine needs for its
-packets. Law: time goes on only when no socket is readable, no callback is due, and nothing is under way outside of the
+packets. Law: time jumps only when no socket is readable, no callback is due, and nothing is under way outside of the
 loop (a thread, a child, a stream to somebody else), so what happens, and in which order, is what happens in real time.
 Whatever is measured on this loop is media time: computing takes none of it.
 """
