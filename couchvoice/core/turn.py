@@ -7,13 +7,14 @@ Law: what can be derived is derived; ``unanswered``, ``quiet`` and ``outcome`` a
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from couchvoice.core.answer import Answer
 from couchvoice.core.calls import WAIT_FOR_USER, Call, CallState
+
+SAME_THOUGHT = 1.5  # seconds; whoever speaks again so soon had not finished, even if an answer had begun
 
 
 class Outcome(enum.Enum):
@@ -61,7 +62,10 @@ class FinishedTurn:
 
 @dataclass(slots=True)
 class UserItem:
-    """Times are of what was spoken: its beginning and end, the first words of its transcript, and all of it."""
+    """Times are of what was spoken: its beginning and end, the first words of its transcript, and all of it.
+
+    ``pause``: seconds from the end that was heard before, in whichever turn, to its beginning.
+    """
 
     text: str = ""
     transcript: Transcript = Transcript.PENDING
@@ -69,6 +73,7 @@ class UserItem:
     spoken_at: float | None = None
     written_at: float | None = None
     told_at: float | None = None
+    pause: float | None = None
 
     def written(self, now: float) -> None:
         """Some of its words are known."""
@@ -196,7 +201,7 @@ def _timings(turn: Turn) -> Iterator[tuple[str, Any]]:
     if turn.typed_at is not None and (replies := [at for at in sounds + words if at >= turn.typed_at]):
         yield "typed_response_ms", _ms(turn.typed_at, min(replies))
     yield from _transcription_times(turn.items.values())
-    yield from _pauses(list(turn.items.values()))
+    yield from _pauses(turn.items.values())
     if took := [call.ms for call in turn.calls if call.ms is not None]:
         yield "tool_ms", max(took)
     transcripts = {item.transcript for item in turn.items.values()}
@@ -220,15 +225,11 @@ def _transcription_times(items: Iterable[UserItem]) -> Iterator[tuple[str, float
         yield "stt_ms", _ms(*told[-1])
 
 
-def _pauses(items: Sequence[UserItem]) -> Iterator[tuple[str, float]]:
+def _pauses(items: Iterable[UserItem]) -> Iterator[tuple[str, float]]:
     """How soon the user went on after an end was heard that was none: the mean."""
-    gaps = [
-        _ms(before.spoken_at, after.begun_at)
-        for before, after in pairwise(items)
-        if before.spoken_at is not None and after.begun_at is not None and after.begun_at >= before.spoken_at
-    ]
-    if gaps:
-        yield "user_pause_ms", round(sum(gaps) / len(gaps), 1)
+    pauses = [item.pause for item in items if item.pause is not None and item.pause <= SAME_THOUGHT]
+    if pauses:
+        yield "user_pause_ms", _ms(0.0, sum(pauses) / len(pauses))
 
 
 def _ms(since: float, until: float) -> float:

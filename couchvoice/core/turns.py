@@ -42,6 +42,7 @@ class TurnLedger:
         self._output_items: dict[str, str] = {}  # assistant or call item id -> response id
         self._unplaced: dict[str, str] = {}  # output item id -> previous_item_id that nobody knows yet
         self._begun: dict[str, float] = {}  # when the words of an item that is not here yet began
+        self._spoken_at: float | None = None  # the end of speech that was heard last, if nothing was typed since
         self._measured: dict[str, float] = {}  # elsewhere, for the next turn that is over
         self._past: deque[Line] = deque(maxlen=REMEMBERED_LINES)
         self._past_items: set[str] = set()
@@ -66,7 +67,7 @@ class TurnLedger:
     def speech_ended(self, item_id: str, now: float) -> None:
         """After ``user_item``: drafts may have told of the item while it was spoken."""
         if turn := self._by_item.get(item_id):
-            turn.items[item_id].spoken_at = now
+            turn.items[item_id].spoken_at = self._spoken_at = now
 
     def user_item(self, item_id: str, now: float, *, spoken: bool = True) -> None:
         """An item of the user's is in the conversation, or about to be."""
@@ -74,7 +75,9 @@ class TurnLedger:
             return
         turn = self._open[-1] if self._open and self._open[-1].unanswered else self._begin()
         begun_at = self._begun.pop(item_id, None)
-        turn.items[item_id] = UserItem(begun_at=begun_at, spoken_at=now if spoken else None)
+        pause = None if begun_at is None or self._spoken_at is None else max(0.0, begun_at - self._spoken_at)
+        turn.items[item_id] = UserItem(begun_at=begun_at, spoken_at=now if spoken else None, pause=pause)
+        self._spoken_at = now if spoken else None
         turn.spoken_at, turn.typed_at = (now, None) if spoken else (None, now)
         self._by_item[item_id] = turn
         for name in [name for name, previous in self._unplaced.items() if previous == item_id]:

@@ -390,7 +390,7 @@ def test_a_sound_before_the_last_words_is_no_answer_to_them(session: Session) ->
     (turn,) = turns(feed(session, created("r2"), text, done("r2"), at=START + 4))
     assert (turn.user_text, turn.timings) == (
         "Tea and milk",
-        {"first_transcript_ms": 0.0, "stt_ms": 0.0, "user_pause_ms": 3000.0},
+        {"first_transcript_ms": 0.0, "stt_ms": 0.0},
     )
 
 
@@ -403,7 +403,20 @@ def test_the_pauses_within_a_thought_are_measured(session: Session) -> None:
     (turn,) = turns(feed(session, *answered("r1", "All of it"), at=START + 5))
     assert turn.timings["user_pause_ms"] == 600.0  # of 400 and 800
     (turn,) = turns(feed(session, *said("u4", "Yes"), *answered("r2", "Good"), at=START + 9))
-    assert "user_pause_ms" not in turn.timings  # between two turns lies an answer
+    assert "user_pause_ms" not in turn.timings  # so late it is a new thought
+
+
+@pytest.mark.row("D12")
+def test_who_breaks_in_on_an_answer_that_just_began_had_not_finished(session: Session) -> None:
+    feed(session, *said("u1", "I have"), at=START)
+    feed(session, created("r1"), spoken("r1", "Yes"), buffer_started("r1"), at=START + 0.3)
+    feed(session, server.SpeechStarted(item_id="u2"), at=START + 0.5)
+    cut = (server.OutputBufferCleared(response_id="r1"), done("r1", "cancelled"))
+    feed(session, *cut, at=START + 0.6)
+    over = (server.SpeechStopped(item_id="u2"), server.InputCommitted(item_id="u2"), transcript("u2", "a question"))
+    feed(session, *over, at=START + 1.5)
+    (turn,) = turns(feed(session, *answered("r2", "Which?"), at=START + 3))
+    assert (turn.user_text, turn.timings["user_pause_ms"]) == ("a question", 500.0)
 
 
 @pytest.mark.row("I3")
