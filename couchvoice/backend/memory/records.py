@@ -17,12 +17,13 @@ from couchvoice.backend.refusals import Refused
 
 MAX_TEXT = 300  # characters of a fact or a rule
 MAX_RULES = 20  # kept of one owner; then the oldest makes room
+MAX_INDEX = 2**31 - 1  # no database counts further
 MAX_HELD = 200  # candidates of one owner
 REPEATED = 2  # times
 RESTORABLE = timedelta(days=30)
 PENDING_LIFETIME = timedelta(minutes=10)
 
-_NAME = re.compile(r"(fact|session|rule)-([0-9]{1,18})")
+_NAME = re.compile(r"(fact|session|rule)-([0-9]{1,9})")  # as large as an id of PostgreSQL may be
 
 
 class Kind(enum.StrEnum):

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from couchvoice.backend.database import Database
-from couchvoice.backend.memory.records import Kind, MemoryCounts, Record, RecordId, Statement, no_such_record
+from couchvoice.backend.memory.records import MAX_INDEX, Kind, MemoryCounts, Record, RecordId, Statement, no_such_record
 from couchvoice.backend.memory.sql_layers import LAYERS, count, kept, lock_owner, record_of, rows_of
 from couchvoice.backend.memory.sql_writing import keep, number_of
 from couchvoice.backend.memory.tables import candidates
@@ -45,7 +45,7 @@ class SqlRecords:
         return [record_of(row, kind, total - place) for place, row in enumerate(rows)][::-1]
 
     async def at(self, owner: str, kind: Kind, index: int) -> Record:
-        found = await self.listed(owner, kind, after=index - 1, limit=1) if index > 0 else []
+        found = await self.listed(owner, kind, after=index - 1, limit=1) if 0 < index <= MAX_INDEX else []
         if not found:
             raise no_such_record()
         return found[0]

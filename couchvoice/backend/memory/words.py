@@ -34,6 +34,11 @@ def normal(text: str) -> str:
     return " ".join(_WORD.findall("".join(letter for letter in plain if not unicodedata.combining(letter))))
 
 
+def one_line(text: str) -> str:
+    """As it may be kept and shown: no database takes a NUL, and no terminal shall obey."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
 def key_words(text: str) -> list[str]:
     """Those that tell what it is about, each once. Where all are common ones: all of them."""
     words = list(dict.fromkeys(normal(text).split()))

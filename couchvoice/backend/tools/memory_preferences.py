@@ -10,6 +10,7 @@ from typing import Any
 
 from couchvoice.backend.memory.records import MAX_TEXT, Kind, Statement
 from couchvoice.backend.memory.safety import holds_a_secret, skips_safety
+from couchvoice.backend.memory.words import one_line
 from couchvoice.backend.tools.definition import ToolContext, tool
 from couchvoice.backend.tools.intent import not_asked_for
 from couchvoice.backend.tools.saved_memory import kept_in, refused
@@ -29,7 +30,7 @@ async def save_response_preference(context: ToolContext, preference_text: str, u
         user_quote: the words with which they asked for it, exactly as they said them
     """
     store = kept_in(context)
-    rule = " ".join(preference_text.split())
+    rule = one_line(preference_text)
     if not rule:
         return refused("empty_preference", "How would you like me to answer?")
     if (refusal := await not_asked_for(user_quote, context, store)) is not None:
@@ -38,7 +39,7 @@ async def save_response_preference(context: ToolContext, preference_text: str, u
         return refused("would_skip_safety", "I can't promise that: I would leave out what keeps you safe.")
     if len(rule) > MAX_TEXT or holds_a_secret(rule):
         return refused("not_a_preference", "That is nothing that I keep as a preference.")
-    statement = Statement(kind=Kind.RULE, text=rule, evidence=user_quote)
+    statement = Statement(kind=Kind.RULE, text=rule, evidence=one_line(user_quote))
     kept = await store.memory.records.keep(context.owner, statement, thread_id=context.thread_id, now=datetime.now(UTC))
     return {"saved": True, "rule": kept.text, "index": kept.index, "response_text": "I will keep to that."}
 

@@ -31,7 +31,7 @@ ANSWER = {
     "primary_themes": ["animals"],
     "mood_opened": "worried",
     "mood_closed": "calm",
-    "open_loops": ["Call the vet."],
+    "open_loops": ["Call\x00 the\x1b vet."],
     "told": [
         {"kind": "fact", "text": "Their dog Rex is ill.", "evidence": "my dog Rex is ill"},
         {"kind": "fact", "text": "They own a zebra.", "evidence": "I own a zebra"},

@@ -12,7 +12,8 @@ from couchvoice.backend import SqlStore
 from couchvoice.backend.finalizer import Finalizer
 from couchvoice.backend.memory.digest import Digest, RulesSummarizer
 from couchvoice.backend.memory.promotion import MAX_LESSONS, lessons_of
-from couchvoice.backend.memory.records import Kind, MemoryCounts, Statement
+from couchvoice.backend.memory.records import RESTORABLE, Kind, MemoryCounts, Statement
+from couchvoice.backend.memory.sql_deletions import HELD
 from couchvoice.backend.memory.sql_learning import learn
 from tests.backend.ends import any_turn
 from tests.backend.memory.kept import NOW, Said, texts
@@ -145,6 +146,16 @@ async def test_there_is_a_bound_to_what_is_learnt_and_held(store: SqlStore, monk
     for start in (0, 20, 40):
         await learnt(store, "eve", [f"Maybe I have a fish called number {start + n}." for n in range(MAX_LESSONS)])
     assert (await store.memory.records.counts("eve")).held == 30
+
+
+async def test_the_sweep_lets_go_for_good_of_what_is_over_its_time(store: SqlStore) -> None:
+    await learnt(store, "ada", ["I have a dog.", "Maybe I like jazz."])
+    await store.memory.deletions.delete_at("ada", Kind.FACT, 1, now=NOW)
+    for age, deleted, held in ((RESTORABLE / 2, 1, 1), (RESTORABLE, 0, 1), (HELD, 0, 0)):
+        moment = NOW + age
+        await Finalizer(store, now=lambda moment=moment: moment).sweep()
+        assert len(await store.memory.deletions.deleted("ada", limit=9)) == deleted
+        assert (await store.memory.records.counts("ada")).held == held
 
 
 @pytest.mark.row("J2")

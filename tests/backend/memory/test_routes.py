@@ -106,6 +106,8 @@ async def test_what_is_not_there_or_is_anothers_is_404_and_what_is_wrong_422(ada
         ("POST", f"/{record.replace('fact', 'rule')}/restore", ADA),
         ("POST", "/zebra/restore", ADA),
         ("POST", "/fact-99999999999999999999/restore", ADA),
+        ("POST", "/fact-999999999999/restore", ADA),
+        ("DELETE", f"/facts/{2**31 - 1}", ADA),
     ]
     for method, path, query in missing:
         reply = await ada.http.request(method, f"/api/memory{path}", params=query)

@@ -141,6 +141,16 @@ async def test_a_preference_is_in_the_next_sessions_instructions(talk: Talk) -> 
     assert "Keep answers short." not in await Talk(talk.backend, talk.store, "eve", "t9").told()
 
 
+async def test_a_preference_with_what_no_database_takes_is_one_clean_line(talk: Talk) -> None:
+    saved = await talk.call(
+        "save_response_preference", preference_text="Keep\x00 answers\n\x1b[2J short.", user_quote=f"{ASKED}\x00"
+    )
+    assert saved["rule"] == "Keep answers [2J short."
+    for query in ("dog\x00", "\x00"):
+        output = await talk.call("prepare_memory_deletion_by_query", query=query, user_quote=ASKED)
+        assert output["reason"] == "nothing_found"
+
+
 @pytest.mark.row("G4", "J3")
 @pytest.mark.parametrize(
     ("preference", "reason"),
@@ -200,8 +210,9 @@ async def test_two_steps_delete_exactly_that_record_and_cancelling_leaves_all(ta
     assert [deleted["kind"] for deleted in confirmed["deleted"]] == ["fact"]
     assert await texts(talk.store, "ada") == ["I have a dog.", "I have a cat."]
     assert (await talk.call("confirm_memory_deletion"))["reason"] == "nothing_pending"
-    missing = await talk.call("prepare_memory_deletion_by_index", **(asked | {"target_index": 3}))
-    assert missing["reason"] == "no_such_memory"
+    for index in (3, 0, -1, 2**31, 10**30):
+        missing = await talk.call("prepare_memory_deletion_by_index", **(asked | {"target_index": index}))
+        assert missing["reason"] == "no_such_memory"
 
 
 @pytest.mark.row("G6")
