@@ -122,9 +122,12 @@ async def test_both_waveforms_and_all_that_happened_stand_on_one_axis_that_can_b
             assert await painted(page, lane) > 100, lane
         places = await page.evaluate(
             "[...document.querySelectorAll('.lanes .span:not(.state), .lanes .mark')]"
-            ".map((each) => [each.className, parseFloat(getComputedStyle(each).left) / shown.timeline.pps])"
+            # A span begins at its time, a mark has it in its middle.
+            ".map((each) => [each.className, parseFloat(getComputedStyle(each).left)"
+            " + (each.matches('.mark') ? each.offsetWidth / 2 : 0)])"
         )
-        found = {kind: round(at, 1) for kind, at in places}
+        pps = await page.evaluate("shown.timeline.pps")
+        found = {kind: round(left / pps, 1) for kind, left in places}
         wanted = {"mark ": 0.5, "mark bad": 8.0, "mark cut": 6.0, "span tool": 3.3, "span wait": 3.0, "span turn": 0.9}
         assert found == wanted
         assert await page.locator(".failures").inner_text() == (

@@ -12,6 +12,7 @@ import pytest
 
 from couchvoice.cassette import Cassette, load_cassette
 from couchvoice.client.endpoints import Endpoints
+from couchvoice.core.notices import TurnRecorded
 from couchvoice.embedded import embedded_ends, new_deck
 from couchvoice.errors import ConfigError, SdpExchangeError
 from couchvoice.scenario import media_clock
@@ -20,7 +21,11 @@ from couchvoice.scenario.recording import cassette_of
 from couchvoice.scenario.runner import run_scenario
 from couchvoice.scenario.script_file import read_scenarios
 from couchvoice.scenario.talk_record import RawEvent, State, TalkRecord, ToolSpan, Trouble, TurnEntry
+from couchvoice.scenario.talk_tap import TalkTap
 from couchvoice.settings import load_settings
+from tests.client.stage import ANSWER as ANSWERED
+from tests.client.stage import QUESTION as ASKED
+from tests.client.stage import talking
 from tests.scenario.held import hold_talk, hold_talk_at
 
 pytestmark = [pytest.mark.row("P6"), pytest.mark.timeout(60)]
@@ -169,3 +174,25 @@ def test_a_talk_that_was_connected_again_is_played_again_call_by_call(tmp_path):
 
 def talk_of_nothing() -> TalkRecord:
     return TalkRecord("nothing", "2026-11-29T20:00:00+00:00", entries=[State(0.5, "warming")])
+
+
+async def _foreign_talk() -> TalkRecord:
+    """With an end that is none of ours, which names everything in its own way."""
+    tap = TalkTap("foreign")
+    tap.begin()
+    async with talking(tap=tap) as stage:
+        stage.hold_turn()
+        await stage.told(TurnRecorded)
+        for notice in stage.notices:
+            tap.notice(notice)
+    # The session has told of its states late here; the channel was open before the first event.
+    record = tap.finish("passed")
+    opened = min(event.at for event in record.of(RawEvent))
+    record.entries = [State(opened, "warming"), *(entry for entry in record.entries if isinstance(entry, RawEvent))]
+    return record
+
+
+async def test_a_talk_with_a_provider_that_is_not_ours_is_played_by_ours(tmp_path):
+    cassette = on_disk(await _foreign_talk(), tmp_path)
+    again = await _replayed(cassette, turns=1)
+    assert [(turn.user_text, turn.assistant_text) for turn in again.of(TurnEntry)] == [(ASKED, ANSWERED)]
