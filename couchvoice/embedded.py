@@ -6,7 +6,7 @@ Law: nothing starts that was not asked for, and all that started has ended when 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -32,6 +32,7 @@ __all__ = [
     "Ends",
     "EngineOptions",
     "ServerOptions",
+    "check_provider_faults",
     "embedded_backend",
     "embedded_ends",
     "missing_key",
@@ -139,6 +140,27 @@ def new_deck(cassette: Cassette) -> Deck:
     from couchvoice.local.replay.player import Deck
 
     return Deck(cassette)
+
+
+def check_provider_faults(calls: Sequence[Mapping[str, Any]]) -> None:
+    """Whether the local server could go wrong so: the calls of a file for ``ServerOptions.faults``.
+
+    Raises ConfigError.
+    """
+    from couchvoice.local.faults.faults import BadFault, faults_from
+
+    for call in calls:
+        try:
+            faults_from((name, _written(value)) for name, value in call.items())
+        except BadFault as exc:
+            raise ConfigError(str(exc)) from exc
+
+
+def _written(value: Any) -> str:
+    """As it stands in a query; a list is one of event types."""
+    if isinstance(value, list):
+        return "|".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def new_voice() -> Any:

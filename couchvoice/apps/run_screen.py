@@ -82,8 +82,9 @@ def summary_lines(outcomes: Sequence[Outcome], *, planned: int, seconds: float) 
         counts.append(f"{flaky} of them not at once")
     if planned > len(outcomes):
         counts.append(f"{planned - len(outcomes)} not held")
-    talk, cpu = sum(one.seconds for one in outcomes), sum(one.cpu_seconds for one in outcomes)
-    core = f", {len(outcomes) * _SECONDS_OF_A_MINUTE / cpu:.0f} scenarios per minute of a core" if cpu else ""
+    held = [one for one in outcomes if one.outcome != "broken"]
+    talk, cpu = sum(one.seconds for one in held), sum(one.cpu_seconds for one in held)
+    core = f", {len(held) * _SECONDS_OF_A_MINUTE / cpu:.0f} scenarios per minute of a core" if cpu else ""
     yield f"{', '.join(counts)}: {talk:.1f} s of talk in {seconds:.1f} s{core}"
     figures = summed_up(merged_figures(outcomes))
     if figures:

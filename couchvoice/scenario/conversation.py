@@ -25,6 +25,7 @@ from couchvoice.scenario.place import Place
 from couchvoice.scenario.reply import Reply, is_recorded, reply_of
 from couchvoice.scenario.scenario import WHOLE, Scenario, said
 from couchvoice.scenario.script import PATIENCE, Command, Expect, Interrupt, Limits, Moment, Say, Script, Step, Wait
+from couchvoice.scenario.script_check import check_script
 from couchvoice.scenario.scripted_weather import CLEAR, scripted_weather
 from couchvoice.scenario.speech import Speech
 from couchvoice.scenario.stage import Stage
@@ -83,7 +84,7 @@ class Conversation:
         self._scenario = Scenario(
             name=name, file=file, script=_script(options, file.parent), places={WHOLE: Place(file)}
         )
-        self._scenario.check_files()
+        check_script(self._scenario)
         self._tools = tools
         self._runner: asyncio.Runner | None = None
         self._stage: Stage

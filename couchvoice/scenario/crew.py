@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -82,7 +83,7 @@ class _Worker:
         self._process: asyncio.subprocess.Process | None = None
 
     async def hold(self, task: Task) -> Outcome:
-        job = task.job
+        job, began = task.job, time.monotonic()
         try:
             async with asyncio.timeout(task.within):
                 line = await self._answer(msgspec.json.encode(job) + b"\n")
@@ -94,7 +95,9 @@ class _Worker:
         except OSError as exc:
             problem = f"its process could not be started or asked: {exc}"
         await self.end()
-        return Outcome(name=job.name, file=job.file, outcome="failed", error=problem, real_seconds=task.within)
+        return Outcome(
+            name=job.name, file=job.file, outcome="failed", error=problem, real_seconds=time.monotonic() - began
+        )
 
     async def end(self) -> None:
         """At once. Idempotent."""

@@ -76,7 +76,8 @@ class Examiner:
     def require_whole(self, path: str) -> None:
         """Raises StepFailed when the talk broke off and nobody expected it."""
         if self._observed.error is not None and not self._error_is_expected:
-            raise StepFailed(path, f"{self._observed.error_text} ({self._observed.error})")
+            text, code = self._observed.error_text, self._observed.error
+            raise StepFailed(path, text if code in text else f"{text} ({code})")
 
     async def _look_at_history(self, expect: Expect) -> None:
         if expect.history is not None:

@@ -1,6 +1,6 @@
 """A scenario: one conversation to be held, with its name and the places of what its file says.
 
-Law: it is right in itself; what it needs of other files was looked at, too.
+Law: it is what was written; script_check.py says whether that can be held.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from couchvoice.audio.wav import WavSource
 from couchvoice.errors import ConfigError
 from couchvoice.scenario.place import Place
 from couchvoice.scenario.script import WAV, Command, Say, Script, Step
@@ -51,28 +50,12 @@ class Scenario:
                 if step.interrupt is not None and step.interrupt.say is not None:
                     yield f"{path}.interrupt.say", said(step.interrupt.say)
 
-    def check_files(self) -> None:
-        """Raises ConfigError for a WAV that cannot be played, or rules that are not there."""
-        for path, say in self.sayings():
-            if say.wav is not None:
-                self._check_wav(path, say.wav)
-        for index, wav in enumerate(self.script.recordings):
-            self._check_wav(f"$.recordings[{index}]", wav)
-        if self.script.replies is not None and not Path(self.script.replies).is_file():
-            self.refuse("$.replies", f"there is no file {self.script.replies}")
-
     def files(self) -> set[Path]:
         """All that it is made of."""
         named = [say.wav for _, say in self.sayings() if say.wav is not None] + list(self.script.recordings)
         texts = [str(Path(wav).with_suffix(".txt")) for wav in named]
         replies = [self.script.replies] if self.script.replies is not None else []
         return {Path(name) for name in (*named, *texts, *replies)} | {place.file for place in self.places.values()}
-
-    def _check_wav(self, path: str, wav: str) -> None:
-        try:
-            WavSource(wav)
-        except ConfigError as exc:
-            self.refuse(path, str(exc))
 
 
 def said(say: str | Say) -> Say:

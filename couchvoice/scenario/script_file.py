@@ -20,6 +20,7 @@ from couchvoice.scenario import script
 from couchvoice.scenario.place import Place, by_column
 from couchvoice.scenario.scenario import WHOLE, Scenario
 from couchvoice.scenario.script import WAV, Script
+from couchvoice.scenario.script_check import check_script
 from couchvoice.yaml_file import YamlFile
 
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
@@ -51,7 +52,7 @@ def _scenarios(path: Path) -> Iterator[Scenario]:
         if rows and not part.names_vary:
             name = f"{name} [{row.get('name', number)}]"
         scenario = Scenario(name=name, file=path, script=parsed, places=draft.places)
-        scenario.check_files()
+        check_script(scenario)
         yield scenario
 
 

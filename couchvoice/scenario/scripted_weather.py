@@ -15,10 +15,12 @@ import msgspec
 from couchvoice.errors import ConfigError
 from couchvoice.scenario.forwarder import Direction
 from couchvoice.scenario.named_weather import weather_named
-from couchvoice.scenario.weather import Weather
+from couchvoice.scenario.weather import Bursts, Weather
 
 CLEAR = "clear"
 SEED = 1
+
+_BURSTS = "bursts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,16 @@ def scripted_weather(written: str | Mapping[str, Any]) -> ScriptedWeather:
         raise ConfigError(f'weather goes {", ".join(known)}, not "{direction}"')
     if type(seed) is not int:
         raise ConfigError("the seed of weather is a whole number")
-    # Names first: the figures of a name that is none have no types.
-    weather = weather_named(str(name), **figures)
-    try:
-        weather = msgspec.convert(msgspec.to_builtins(weather), Weather)
-    except msgspec.ValidationError as exc:
-        raise ConfigError(f"weather: {exc}") from exc
-    return ScriptedWeather(weather, Direction(direction), seed)
+    typed = {figure: _typed(figure, value) for figure, value in figures.items()}
+    return ScriptedWeather(weather_named(str(name), **typed), Direction(direction), seed)
+
+
+def _typed(figure: str, value: Any) -> Any:
+    if figure == _BURSTS:
+        try:
+            return msgspec.convert(value, Bursts)
+        except msgspec.ValidationError as exc:
+            raise ConfigError(f"weather: {figure} has a begin and an end, both shares: {exc}") from exc
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f'weather: {figure} is a number, not "{value}"')
+    return float(value)

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from couchvoice.audio.frames import AUDIBLE_PEAK, SAMPLE_RATE, AudioFrame, silence
+from couchvoice.audio.frames import AUDIBLE_PEAK, SAMPLE_RATE, AudioFrame, is_audible, silence
 from couchvoice.audio.resample import Resampler
 from couchvoice.audio.wav import read_wav
+from couchvoice.errors import ConfigError
 from couchvoice.scenario.scenario import Scenario
 from couchvoice.scenario.script import Say
 
@@ -45,7 +46,10 @@ async def prepared_speech(scenario: Scenario, folder: Path) -> Speech:
     spoken: dict[Say, NDArray[np.int16]] = {}
     for path, say in scenario.sayings():
         if say not in spoken:
-            spoken[say] = await sound_of(say, folder / f"said-{len(spoken)}.wav", speech)
+            try:
+                spoken[say] = await sound_of(say, folder / f"said-{len(spoken)}.wav", speech)
+            except ConfigError as exc:
+                scenario.refuse(path, str(exc))
         speech.sounds[path] = spoken[say]
     for wav in scenario.script.recordings:
         _know(Path(wav), speech)
@@ -59,6 +63,8 @@ async def sound_of(say: Say, file: Path, speech: Speech) -> NDArray[np.int16]:
         return _louder(read_wav(say.wav).samples, say.gain_db)
     assert say.text is not None  # a Say has either
     samples = await _synthesized(say, say.text)
+    if not is_audible(samples):
+        raise ConfigError(f'"{say.text}" makes no sound: write words, or silence')
     _write(file, samples)
     file.with_suffix(".txt").write_text(say.text + "\n", encoding="utf-8")
     speech.recordings.append(file)

@@ -112,12 +112,12 @@ def test_what_cannot_be_is_refused_before_anything_is_held(
     assert "Traceback" not in result.output
 
 
-async def test_a_wrong_setting_of_a_scenario_is_a_wrong_script(folder: Path) -> None:
-    (folder / "bad.yaml").write_text("steps: [connect]\nsession: {silnce: 1}")
+async def test_words_without_a_sound_are_a_wrong_script(folder: Path) -> None:
+    (folder / "bad.yaml").write_text("steps: [connect, {say: '...'}]")
     status, printed = await run("bad.yaml", cwd=folder)
     assert status == 2
     assert "BROKEN bad" in printed
-    assert "bad.yaml:2:10: unknown setting 'silnce'" in printed
+    assert 'bad.yaml:1:24: "..." makes no sound: write words, or silence' in printed
 
 
 async def test_a_backend_that_is_not_there_fails_the_scenario(folder: Path) -> None:

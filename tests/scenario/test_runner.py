@@ -201,14 +201,6 @@ def test_on_the_local_server_connecting_and_answers_take_at_most_1500_ms_unless_
     assert hold(late + "slo: {}").outcome.error is None
 
 
-def test_settings_that_cannot_be_are_told_with_their_place(hold: Hold) -> None:
-    held = hold("session: {silence_duration_ms: long}\nsteps: [connect]")
-    assert held.outcome.outcome == "broken"
-    assert 'talk.yaml:1:10: silence_duration_ms must be a whole number, not "long"' in (held.outcome.error or "")
-    held = hold("steps: [connect]\nsession: {silnce: 1}")
-    assert "talk.yaml:2:10: unknown setting 'silnce'" in (held.outcome.error or "")
-
-
 def test_network_weather_is_between_the_peers_and_may_change(hold: Hold) -> None:
     held = hold(f"""
 weather: {{name: delay, seed: 3}}
