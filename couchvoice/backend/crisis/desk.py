@@ -51,7 +51,10 @@ class _Kept:
 
 
 class CrisisDesk:
-    """``live``: asked for places of which the dataset has no line."""
+    """``live``: asked for places of which the dataset has no line.
+
+    What was looked up is in the memory of this process: at another one the turn begins without a lookup.
+    """
 
     def __init__(self, *, live: Source[Resource] | None = None) -> None:
         self._live = live

@@ -61,12 +61,13 @@ class CrisisLog(Protocol):
 
 
 class MemoryCrisisLog:
-    """Implements CrisisLog."""
+    """Implements CrisisLog. Nobody sweeps it: what is too old goes when something is added."""
 
     def __init__(self, *, limit: int = MAX_IN_MEMORY) -> None:
         self._entries: deque[CrisisEntry] = deque(maxlen=limit)
 
     async def add(self, entry: CrisisEntry, *, message_count: int) -> None:
+        await self.purge(before=entry.created_at - RETENTION)
         self._entries.append(entry)
 
     async def entries(self, *, limit: int) -> list[CrisisEntry]:

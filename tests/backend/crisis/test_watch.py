@@ -205,12 +205,15 @@ async def test_entries_go_after_90_days_and_with_their_thread(store: SqlStore) -
 @pytest.mark.row("H7")
 async def test_what_is_kept_in_memory_is_bounded_and_grows_old_too() -> None:
     log = MemoryCrisisLog(limit=3)
-    for days in (100, 95, 80, 1):
+    for days in (100, 95, 80, 79):
         await log.add(entry(age=timedelta(days=days)), message_count=0)
     assert len(await log.entries(limit=9)) == 3
-    await log.purge(before=datetime.now(UTC) - RETENTION)
-    assert len(await log.entries(limit=9)) == 2
     assert len(await log.entries(limit=1)) == 1
+    await log.add(entry(), message_count=0)  # and the one of 95 days has gone
+    ages = [(datetime.now(UTC) - found.created_at).days for found in await log.entries(limit=9)]
+    assert ages == [0, 79, 80]
+    await log.add(entry(age=timedelta(days=-11)), message_count=0)
+    assert len(await log.entries(limit=9)) == 2
 
 
 class Slow:
