@@ -76,6 +76,18 @@ def hold_conversation(
 
 
 @pytest.fixture
+def hold_scenarios(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Whole scripts, or folders of them: ``hold_scenarios("talks")``. The first that fails fails the test."""
+
+    def hold(*paths: str | Path) -> None:
+        problem = _first_problem([Path(request.path).parent / path for path in paths])
+        if problem is not None:
+            pytest.fail(problem, pytrace=False)
+
+    return hold
+
+
+@pytest.fixture
 def conversation(hold_conversation: Callable[..., Conversation]) -> Conversation:
     """One conversation, connected when it is first used."""
     return hold_conversation()
@@ -91,3 +103,19 @@ def _conversation(name: str, folder: Path, **options: Any) -> Conversation:
     except ConfigError as exc:
         problem = str(exc)
     pytest.fail(problem, pytrace=False)
+
+
+def _first_problem(paths: list[Path]) -> str | None:
+    from couchvoice.errors import ConfigError
+    from couchvoice.scenario.collect import collected
+    from couchvoice.scenario.runner import run_scenario
+    from couchvoice.settings import load_settings
+
+    try:
+        for scenario in collected(paths):
+            outcome = run_scenario(scenario, load_settings()).outcome
+            if not outcome.passed:
+                return f"{scenario.name}: {outcome.error}"
+    except ConfigError as exc:
+        return str(exc)
+    return None

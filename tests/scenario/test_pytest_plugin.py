@@ -14,6 +14,10 @@ pytestmark = [pytest.mark.row("P8"), pytest.mark.timeout(60)]
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SPEECH = ROOT / "couchvoice" / "scenario" / "shipped" / "speech"
+HELLO = """steps:
+  - type: Good morning.
+  - expect: {{assistant: {{contains: "{answer}"}}}}
+"""
 
 
 @pytest.fixture
@@ -56,6 +60,7 @@ def test_who_does_not_use_it_does_not_pay_for_it(run) -> None:
 def test_workers_hold_conversations_side_by_side(run, pytester: pytest.Pytester) -> None:
     for ending in ("wav", "txt"):
         shutil.copyfile(SPEECH / f"hello-8k-mono.{ending}", pytester.path / f"hello.{ending}")
+    pytester.mkdir("talks").joinpath("hello.yaml").write_text(HELLO.format(answer="Yes, I can hear you well."))
     (shown,) = (block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "(conversation)" in block)
     (pytester.path / "rules.yaml").write_text("rules: [{heard: ['Hello, can you hear me?', Hello], say: A test.}]\n")
     result = run(
@@ -76,6 +81,9 @@ def test_workers_hold_conversations_side_by_side(run, pytester: pytest.Pytester)
             assert (reply.text, reply.tools, reply.recorded) == ("A test.", [], False)
             assert reply.response_ms < 1500
 
+        def test_a_script_is_held(hold_scenarios):
+            hold_scenarios("talks")
+
         @pytest.mark.couchvoice(memory="persistent")
         def test_the_call_wins_over_the_mark(hold_conversation):
             one, other = hold_conversation(), hold_conversation(memory="incognito")
@@ -93,11 +101,12 @@ def test_workers_hold_conversations_side_by_side(run, pytester: pytest.Pytester)
             return {"replies": "rules.yaml"} if request.path.stem == "test_talk" else {}
         """,
     )
-    result.assert_outcomes(passed=5 + 2)
+    result.assert_outcomes(passed=6 + 2)
 
 
 def test_a_failure_tells_the_difference_and_what_happened(run, pytester: pytest.Pytester) -> None:
     shutil.copyfile(SPEECH / "hello-8k-mono.wav", pytester.path / "untold.wav")
+    (pytester.path / "hello.yaml").write_text(HELLO.format(answer="No."))
     result = run(
         """
         def test_words_and_tools(conversation):
@@ -116,9 +125,15 @@ def test_a_failure_tells_the_difference_and_what_happened(run, pytester: pytest.
 
         def test_no_text(conversation):
             conversation.say("untold.wav")
+
+        def test_a_script(hold_scenarios):
+            hold_scenarios("hello.yaml")
+
+        def test_no_script(hold_scenarios):
+            hold_scenarios("nobody.yaml")
         """
     )
-    result.assert_outcomes(failed=4)
+    result.assert_outcomes(failed=6)
     result.stdout.fnmatch_lines_random(
         [
             "*the assistant said something else*",
@@ -132,6 +147,8 @@ def test_a_failure_tells_the_difference_and_what_happened(run, pytester: pytest.
             "*!  wait_for_user  show_memory_status",
             "*AssertionError: tools: expected wait_for_user, got show_memory_status",
             "*ConfigError: no text beside *untold.wav: write untold.txt, one line for each utterance",
+            'hello: hello.yaml:3:*: assistant.contains: expected "No." in it, got "Yes, I can hear you well.*',
+            "there is no file or folder *nobody.yaml",
         ]
     )
     result.stdout.no_fnmatch_line("*conversation.py*")

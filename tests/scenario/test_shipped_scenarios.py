@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,3 +59,25 @@ def test_a_shipped_scenario_holds(scenario: Scenario) -> None:
 @pytest.mark.row("L7")
 def test_every_number_is_there_but_those_that_come_later() -> None:
     assert {int(file.name[1:3]) for file in FILES} == set(range(1, 29)) - LATER
+
+
+@pytest.mark.row("L7")
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("file", "written", "otherwise"),
+    [
+        ("t05-incognito.yaml", "steps:", "memory: persistent\nsteps:"),
+        ("t13-mute.yaml", "  - mute\n", ""),
+        ("t15-not-for-me.yaml", "say: This is only the television.", "say: Good morning."),
+        ("t18-no-session.yaml", "faults: {session: {fault: error, status: 503}}\n", ""),
+        ("t23-backchannel.yaml", "interrupt_response: false", "interrupt_response: true"),
+        ("t24-pause.yaml", "silence: 300", "silence: 900"),
+    ],
+)
+def test_a_scenario_fails_where_its_cause_is_gone(file: str, written: str, otherwise: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(SHIPPED, tmp_path / "shipped")
+    text = (folder / file).read_text(encoding="utf-8")
+    assert text.count(written) == 1
+    (folder / file).write_text(text.replace(written, otherwise), encoding="utf-8")
+    (scenario,) = read_scenarios(folder / file)
+    assert run_scenario(scenario, load_settings()).outcome.outcome == "failed"
