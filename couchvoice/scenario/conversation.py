@@ -26,7 +26,7 @@ from couchvoice.scenario.reply import Reply, is_recorded, reply_of
 from couchvoice.scenario.scenario import WHOLE, Scenario, said
 from couchvoice.scenario.script import PATIENCE, Command, Expect, Interrupt, Limits, Moment, Say, Script, Step, Wait
 from couchvoice.scenario.script_check import check_script
-from couchvoice.scenario.scripted_weather import CLEAR, scripted_weather
+from couchvoice.scenario.scripted_weather import CLEAR
 from couchvoice.scenario.speech import Speech
 from couchvoice.scenario.stage import Stage
 from couchvoice.scenario.steps import Steps
@@ -267,7 +267,6 @@ def _script(options: dict[str, Any], files: Path) -> Script:
     named = {name: str(files / options[name]) for name in _FILES if options.get(name) is not None}
     recordings = {"recordings": [str(files / wav) for wav in options.get("recordings", ())]}
     # A network that can change is always there; its steps come one by one.
-    scripted_weather(options.get("weather", CLEAR))  # looked at now
     whole = {"weather": CLEAR, **options, **named, **recordings, "steps": ["unmute"]}
     return msgspec.structs.replace(_converted(whole, Script), steps=[])
 
