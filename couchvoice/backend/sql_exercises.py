@@ -24,10 +24,12 @@ class SqlExercises:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def recent(self, owner: str) -> list[str]:
+    async def recent(self, place: Place) -> list[str]:
         if not self._database.begun():
             return []
-        newest = select(runs.c.exercise_id).where(runs.c.owner == owner).order_by(runs.c.id.desc()).limit(MAX_RECENT)
+        newest = (
+            select(runs.c.exercise_id).where(runs.c.owner == place.owner).order_by(runs.c.id.desc()).limit(MAX_RECENT)
+        )
         async with self._database.begin() as connection:
             return list((await connection.execute(newest)).scalars())
 

@@ -27,8 +27,8 @@ class Place:
 
 
 class ExerciseBook(Protocol):
-    async def recent(self, owner: str) -> list[str]:
-        """The ids of the owner's last exercises, in any thread, the newest first."""
+    async def recent(self, place: Place) -> list[str]:
+        """The ids of the owner's last exercises, the newest first: in any thread, if they are kept at all."""
 
     async def begin(self, place: Place, run: Run) -> None: ...
 
@@ -45,9 +45,9 @@ class MemoryExerciseBook:
         self._limit = limit
         self._runs: OrderedDict[Place, list[Run]] = OrderedDict()  # the newest last
 
-    async def recent(self, owner: str) -> list[str]:
-        own = [run.exercise_id for place, runs in self._runs.items() if place.owner == owner for run in runs]
-        return own[::-1][:MAX_RECENT]
+    async def recent(self, place: Place) -> list[str]:
+        """Of this talk alone: no other that is incognito is known in it."""
+        return [run.exercise_id for run in reversed(self._runs.get(place, []))]
 
     async def begin(self, place: Place, run: Run) -> None:
         runs = self._runs.pop(place, [])

@@ -25,7 +25,7 @@ async def list_guided_exercise_skills(
     return {
         "exercises": [_described(exercise) for exercise in listed],
         "count": len(listed),
-        "recent_exercises": await context.exercises.recent(context.owner),
+        "recent_exercises": await context.exercises.recent(context.place),
         "response_text": _text(listed),
     }
 

@@ -36,7 +36,7 @@ async def start_guided_exercise(
         shipped_catalogue(),
         exercise_type,
         said=context.said[0] if context.said else "",
-        recent=await context.exercises.recent(context.owner),
+        recent=await context.exercises.recent(context.place),
         approach=therapeutic_approach,
     )
     if exercise is None:
