@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.leftovers import Leftovers
 
 if TYPE_CHECKING:
     from tests.audio.fake_cards import FakeCards
+
+# The machine is shared: an example that waits for its turn is not slow. All else is as Hypothesis has it, with CI too.
+settings.register_profile("shared-machine", deadline=None)
+settings.load_profile("shared-machine")
 
 _FOREIGN = ("COUCHVOICE_", "OPENAI_", "AZURE_", "REALTIME_")
 _KEPT = "COUCHVOICE_REQUIRE"

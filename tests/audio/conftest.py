@@ -3,13 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
 
 from tests.audio.pulse import SoundSystem, sound_system
-
-# The machine is shared: an example that waits for its turn is not slow.
-settings.register_profile("shared-machine", deadline=None)
-settings.load_profile("shared-machine")
 
 
 @pytest.fixture(scope="session")
