@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -42,7 +43,10 @@ async def hold(backend: BackendEnd, thread_id: str, **mode: str) -> None:
 
 
 @pytest.mark.row("K1", "K2", "G1")
-async def test_no_table_of_memory_has_a_row_of_an_incognito_talk(backend: BackendEnd) -> None:
+async def test_no_table_of_memory_has_a_row_of_an_incognito_talk(
+    backend: BackendEnd, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     assert {table.name for table in vars(memory_tables).values() if getattr(table, "metadata", None) is metadata} < {
         *TABLES
     }
@@ -68,3 +72,4 @@ async def test_no_table_of_memory_has_a_row_of_an_incognito_talk(backend: Backen
     after = contents(backend)
     assert [name for name in TABLES if after[name] == before[name]] == []
     assert WORD in str(after["facts"]) + str(after["rules"])
+    assert WORD not in caplog.text
