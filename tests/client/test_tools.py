@@ -168,7 +168,8 @@ async def test_a_whole_talk_with_a_lookup_leaves_neither_arguments_nor_output_in
     }
     said = [notice.text for notice in notices if isinstance(notice, AssistantTranscript) and notice.final]
     assert said == [f"{FOUND} The code of the door is 4711."]  # the model was told
-    assert "tool find_place completed in" in caplog.text
+    assert '"event": "tool"' in caplog.text  # that there was one is told, once
+    assert '"name": "find_place"' in caplog.text
     for private in (SPOKEN, "walk in clinic", "Mill Lane", "4711"):
         assert private not in caplog.text
 
