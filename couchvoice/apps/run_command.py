@@ -123,6 +123,7 @@ def _task(options: RunOptions, scenario: Scenario, talk: Path, cassettes: Casset
         talk=str(talk) if options.report is not None else None,
         record=cassettes.to_record(scenario),
         replay=cassettes.to_replay(scenario),
+        folder=str(talk.parent),
     )
     return Task(job, scenario.script.deadline + HANGING)
 

@@ -9,7 +9,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """``file`` and ``name`` say which scenario. ``settings`` are options as for load_settings.
 
     ``talk``: where the record of the talk is kept; None: nowhere. ``record``: where its cassette is kept;
-    ``replay``: the one that answers.
+    ``replay``: the one that answers. ``folder``: where its files are while it is held; None: where the system has such.
     """
 
     file: str
@@ -19,3 +19,4 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     talk: str | None = None
     record: str | None = None
     replay: str | None = None
+    folder: str | None = None

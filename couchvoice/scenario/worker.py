@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -38,6 +39,8 @@ def main() -> None:
 
 def done(job: Job) -> Outcome:
     """Never raises for what is wrong with a scenario."""
+    # A worker that is killed cannot tidy up; who has made this folder does.
+    tempfile.tempdir = job.folder
     try:
         scenario = next((one for one in read_scenarios(Path(job.file)) if one.name == job.name), None)
         if scenario is None:

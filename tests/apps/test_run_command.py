@@ -15,6 +15,7 @@ import typer.testing
 
 from couchvoice.apps.cli import app
 from couchvoice.scenario.collect import Shard
+from tests.patience import until
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -129,18 +130,24 @@ async def test_a_backend_that_is_not_there_fails_the_scenario(folder: Path) -> N
 @pytest.mark.row("L7")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 async def test_a_signal_ends_a_run_and_what_was_held_is_reported(
-    folder: Path, number: signal.Signals, status: int
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, status: int
 ) -> None:
     for name in ("typed", "wrong"):
         (folder / "talks" / f"{name}.yaml").unlink()
     (folder / "talks" / "zz_long.yaml").write_text("deadline: 100000\nsteps: [connect, {wait: 90000000}]")
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     process = await start("talks", "--workers", 1, "--json", "all.json", "--speed", 1, cwd=folder)
     assert process.stdout is not None
     assert (await process.stdout.readline()).decode().startswith("passed good")
+    # The long one is being held.
+    await until(lambda: any("run" not in made.name for made in temporary.rglob("couchvoice-*")), within=30)
     process.send_signal(number)
     rest = (await process.stdout.read()).decode()
     assert await process.wait() == status
     assert "1 passed, 1 not held" in rest
+    assert list(temporary.iterdir()) == []  # nothing of what was being said stays behind
     assert len(json.loads((folder / "all.json").read_text())["scenarios"]) == 1
     assert "Traceback" not in rest
 
@@ -151,16 +158,16 @@ async def test_a_watched_scenario_is_held_again_when_it_has_changed(folder: Path
     process = await start("one.yaml", "--watch", cwd=folder)
     assert process.stdout is not None
 
-    async def until(beginning: str) -> None:
+    async def line_of(beginning: str) -> None:
         while not (line := (await process.stdout.readline()).decode()).startswith(beginning):  # type: ignore[union-attr]
             assert line, f"it ended before {beginning}"
 
-    await until("waiting for a change")
+    await line_of("waiting for a change")
     (folder / "one.yaml").write_text("steps: [connect, {sya: x}]")
-    await until("error: one.yaml:1:")
+    await line_of("error: one.yaml:1:")
     (folder / "one.yaml").write_text("steps: [connect, {expect: {turns: 1}}]")
-    await until("FAILED one")
-    await until("waiting for a change")
+    await line_of("FAILED one")
+    await line_of("waiting for a change")
     process.send_signal(signal.SIGINT)
     assert await process.wait() == 130
 
