@@ -41,7 +41,7 @@ class TurnLedger:
         self._by_response: dict[str, Turn] = {}
         self._output_items: dict[str, str] = {}  # assistant or call item id -> response id
         self._unplaced: dict[str, str] = {}  # output item id -> previous_item_id that nobody knows yet
-        self._begun: dict[str, float] = {}  # when the words of an item that is not here yet began
+        self._begun = ("", 0.0)  # the item whose words began last, and when
         self._spoken_at: float | None = None  # the end of speech that was heard last, if nothing was typed since
         self._measured: dict[str, float] = {}  # elsewhere, for the next turn that is over
         self._past: deque[Line] = deque(maxlen=REMEMBERED_LINES)
@@ -62,7 +62,7 @@ class TurnLedger:
     # What the user said
 
     def speech_began(self, item_id: str, now: float) -> None:
-        self._begun[item_id] = now
+        self._begun = (item_id, now)
 
     def speech_ended(self, item_id: str, now: float) -> None:
         """After ``user_item``: drafts may have told of the item while it was spoken."""
@@ -74,7 +74,7 @@ class TurnLedger:
         if self._finished or item_id in self._by_item or item_id in self._past_items:
             return
         turn = self._open[-1] if self._open and self._open[-1].unanswered else self._begin()
-        begun_at = self._begun.pop(item_id, None)
+        begun_at = self._begun[1] if self._begun[0] == item_id else None
         pause = None if begun_at is None or self._spoken_at is None else max(0.0, begun_at - self._spoken_at)
         turn.items[item_id] = UserItem(begun_at=begun_at, spoken_at=now if spoken else None, pause=pause)
         self._spoken_at = now if spoken else None
