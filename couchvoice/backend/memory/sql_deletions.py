@@ -28,6 +28,7 @@ from couchvoice.backend.memory.sql_writing import bring_back, forget, number_of
 from couchvoice.backend.memory.tables import candidates, pending_deletions
 
 HELD = timedelta(days=90)  # that nobody has mentioned
+EXPIRED_KNOWN = timedelta(hours=1)  # in which who confirms too late is told so, and not that nothing was asked
 
 
 class SqlDeletions:
@@ -84,7 +85,7 @@ class SqlDeletions:
             for table, _ in LAYERS.values():
                 gone += (await connection.execute(delete(table).where(table.c.deleted_at <= now - RESTORABLE))).rowcount
             gone += (await connection.execute(delete(candidates).where(candidates.c.seen_at <= now - HELD))).rowcount
-            await connection.execute(delete(pending_deletions).where(pending_deletions.c.expires_at <= now))
+            await connection.execute(delete(pending_deletions).where(pending_deletions.c.expires_at <= now - EXPIRED_KNOWN))
             if gone:
                 await overwrite(connection)
 
