@@ -85,7 +85,8 @@ class SqlDeletions:
             for table, _ in LAYERS.values():
                 gone += (await connection.execute(delete(table).where(table.c.deleted_at <= now - RESTORABLE))).rowcount
             gone += (await connection.execute(delete(candidates).where(candidates.c.seen_at <= now - HELD))).rowcount
-            await connection.execute(delete(pending_deletions).where(pending_deletions.c.expires_at <= now - EXPIRED_KNOWN))
+            long_expired = pending_deletions.c.expires_at <= now - EXPIRED_KNOWN
+            await connection.execute(delete(pending_deletions).where(long_expired))
             if gone:
                 await overwrite(connection)
 
