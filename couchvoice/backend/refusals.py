@@ -106,6 +106,8 @@ def _problem(error: Mapping[str, object]) -> str:
         return "not valid JSON"
     if error["type"] == "extra_forbidden":
         return "not a known field"
+    if error["type"] == "model_attributes_type":  # pydantic speaks of Python's classes; curl -d of a form
+        return "not a JSON object, or sent without Content-Type: application/json"
     return str(error["msg"]).lower()
 
 

@@ -153,7 +153,7 @@ class ToolCallRecord(Request):
     """A tool call as a turn remembers it."""
 
     tool_name: Annotated[str, Field(min_length=1)]
-    status: ToolStatus
+    status: ToolStatus = "completed"
     output: dict[str, Any] = {}
     error: str | None = None
 

@@ -35,6 +35,13 @@ async def test_a_route_that_is_not_there_has_the_shape_too(
     assert error_code(response) == code
 
 
+async def test_a_body_that_is_not_said_to_be_json_is_told_what_to_say(backend: BackendEnd) -> None:
+    form = {"content-type": "application/x-www-form-urlencoded"}  # what curl -d says
+    response = await backend.http.post(SESSION_PATH, content='{"thread_id": "t"}', headers=form)
+    assert (response.status_code, error_code(response)) == (422, "invalid_request")
+    assert "Content-Type: application/json" in response.json()["detail"]["message"]
+
+
 @pytest.mark.parametrize(
     "body",
     [

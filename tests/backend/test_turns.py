@@ -70,6 +70,13 @@ async def test_the_same_client_turn_id_with_another_body_is_a_conflict(backend: 
     assert elsewhere.json()["recorded"] is True
 
 
+async def test_a_call_of_which_only_the_name_is_told_has_completed(backend: BackendEnd) -> None:
+    reply = await backend.turn(user_text="one", tool_calls=[{"tool_name": "answer_grounded_lookup"}], **PERSISTENT)
+    assert reply.json()["recorded"] is True
+    turns = (await backend.http.get("/api/threads/t1/history", params={"thread_id": "t1"})).json()["turns"]
+    assert [(turn["route"], turn["tool_calls"][0]["status"]) for turn in turns] == [("grounded_lookup", "completed")]
+
+
 @pytest.mark.parametrize("mode", ["incognito", "persistent"])
 async def test_an_empty_turn_is_refused(backend: BackendEnd, mode: str) -> None:
     response = await backend.turn(user_text=" ", assistant_text="", memory_mode=mode)

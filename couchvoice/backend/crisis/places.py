@@ -24,12 +24,20 @@ _REFUSAL = re.compile(
     r"(?:\w+\s+){0,3}?(?:say|tell|share|reveal|give)\b[^.?!]{0,40}\b(?:where|location|country|city|town|address)\b",
     re.I,
 )
+# Each says that the place is not to be known, without a word such as "say" before "where".
+_KEPT_SECRET = re.compile(
+    r"\b(?:(?:none of your|not your) business where"
+    r"|(?:don't|do not) (?:look up|ask(?: me)?) (?:where (?:i|we)\b|(?:for )?my (?:location|country|city|address))"
+    r"|keep my (?:location|country|city|address) (?:private|secret|to myself))",
+    re.I,
+)
 _UNKNOWN_PLACE = re.compile(
     r"\b(?i:i live in|we live in|i'm in|i am in|we're in|i'm from|i am from|calling from)\s+(?i:the\s+)?"
     r"([^\W\d_a-z][\w'-]*(?: [^\W\d_a-z][\w'-]*){0,3})"
 )
-_NOT_THERE = re.compile(r"\b(?:not in|not from|left|leaving|out of)\s+(?:the\s+)?$", re.I)
-_THERE = re.compile(r"\bin\s+(?:the\s+)?$", re.I)
+_NOT_THERE = re.compile(r"\b(?:not in|not from|left|leaving|out of|used to live in)\s+(?:the\s+)?$", re.I)
+_THERE = re.compile(r"\b(?:in|or)\s+(?:the\s+)?$", re.I)  # "in Germany or France" leaves a doubt
+_WITH_ARTICLE = re.compile(r"United |Netherlands")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ def look_up(said: Sequence[str], countries: Sequence[Country]) -> Lookup:
     if not texts:
         return Lookup("not_attempted")
     for text in texts:
-        if _REFUSAL.search(text):
+        if _REFUSAL.search(text) or _KEPT_SECRET.search(text):
             return Lookup("location_refused")
         named = _named(text, countries)
         if len(named) > 1:
@@ -55,6 +63,11 @@ def look_up(said: Sequence[str], countries: Sequence[Country]) -> Lookup:
         if place := _UNKNOWN_PLACE.search(text):
             return Lookup("no_verified_results", place.group(1)[:MAX_PLACE])
     return Lookup("no_location")
+
+
+def spoken(place: str) -> str:
+    """As it is said after "in"."""
+    return f"the {place}" if _WITH_ARTICLE.match(place) else place
 
 
 def _named(text: str, countries: Sequence[Country]) -> list[Country]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from couchvoice.backend.crisis.places import Lookup
+from couchvoice.backend.crisis.places import Lookup, spoken
 
 RiskLevel = Literal["moderate", "high", "imminent"]
 
@@ -72,5 +72,5 @@ def support(level: RiskLevel, lookup: Lookup) -> dict[str, Any]:
 def _guidance(lookup: Lookup) -> str:
     if lookup.resources:
         line = lookup.resources[0]  # one is enough to dial
-        return f"In {lookup.location} you can call {line.name}, phone {line.phone}."
+        return f"In {spoken(lookup.location or '')} you can call {line.name}, phone {line.phone}."
     return _BY_STATUS.get(lookup.status, _NOT_LOOKED_UP)

@@ -9,7 +9,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_APOSTROPHES = str.maketrans("", "", "'\u2019\u02bc`")
+_APOSTROPHES = str.maketrans("", "", "'`\u00b4\u02b9\u02bc\u2018\u2019\u201b\u2032\uff07")
+_INVISIBLE = "Cf"  # such as a soft hyphen
 _WORD = re.compile(r"[^\W_]+")
 _NEGATIONS = frozenset(
     ("no not never dont doesnt didnt isnt arent wasnt cant cannot wont nobody nothing neither").split()  # noqa: SIM905
@@ -31,7 +32,11 @@ _FEW = 3  # words, of which each one counts
 def normal(text: str) -> str:
     """Its words, in lower case, without accents, with one space between them."""
     plain = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES).casefold())
-    return " ".join(_WORD.findall("".join(letter for letter in plain if not unicodedata.combining(letter))))
+    return " ".join(_WORD.findall("".join(letter for letter in plain if _is_seen(letter))))
+
+
+def _is_seen(letter: str) -> bool:
+    return not unicodedata.combining(letter) and unicodedata.category(letter) != _INVISIBLE
 
 
 def one_line(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, NoReturn
 
 import typing_extensions  # pydantic's own: before Python 3.12 it takes no other TypedDict
@@ -24,11 +24,11 @@ _ENTRY = re.compile(r"(\w+)\s*(?:\([^)]*\))?:\s*(.*)")
 
 
 class ArgumentsRefused(ValueError):
-    """They do not fit the schema. ``count``: in how many places."""
+    """They do not fit the schema. ``names``: which of its parameters; what a caller has made up is not among them."""
 
-    def __init__(self, count: int) -> None:
-        super().__init__(count)
-        self.count = count
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        super().__init__(*names)
+        self.names = tuple(names)
 
 
 class Arguments:
@@ -60,9 +60,10 @@ class Arguments:
             text = json.dumps(arguments, allow_nan=False)
             return self._adapter.validate_json(text, strict=True)
         except ValidationError as exc:
-            raise ArgumentsRefused(exc.error_count()) from None
+            wrong = {error["loc"][0] for error in exc.errors(include_url=False, include_input=False) if error["loc"]}
+            raise ArgumentsRefused([name for name in self.schema["properties"] if name in wrong]) from None
         except (ValueError, RecursionError, TypeError):
-            raise ArgumentsRefused(1) from None
+            raise ArgumentsRefused from None
 
     def _field(self, parameter: inspect.Parameter, described: str | None) -> Any:
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):

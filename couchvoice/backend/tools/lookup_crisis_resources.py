@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from couchvoice.backend.crisis.places import Lookup
+from couchvoice.backend.crisis.places import Lookup, spoken
 from couchvoice.backend.crisis.resources import Resource
 from couchvoice.backend.tools.definition import ToolContext, tool
 
@@ -34,7 +34,7 @@ async def lookup_crisis_resources(context: ToolContext) -> dict[str, Any]:
 def _text(lookup: Lookup) -> str:
     match lookup.status:
         case "found":
-            return f"If you are in {lookup.location}: {'; '.join(map(_line, lookup.resources))}."
+            return f"If you are in {spoken(lookup.location or '')}: {'; '.join(map(_line, lookup.resources))}."
         case "location_refused":
             return "You need not say where you are. Without a country I can't name a line."
         case "no_verified_results":

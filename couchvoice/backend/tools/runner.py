@@ -57,7 +57,7 @@ class ToolRunner:
             raise Refused(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "invalid_arguments",
-                f"{exc.count} of the arguments of {tool.name} do not fit its schema",
+                f"the arguments of {tool.name} do not fit its schema: {', '.join(exc.names) or 'one that it has not'}",
             ) from exc
         if not tool.background:
             return Ran(output=await _run(tool, keywords), private=tool.private)

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from couchvoice.backend.crisis.places import look_up
+from couchvoice.backend.crisis.places import look_up, spoken
 from couchvoice.backend.crisis.resources import shipped_countries
 from couchvoice.backend.tools import ToolContext
 from couchvoice.backend.tools.lookup_crisis_resources import lookup_crisis_resources
@@ -50,6 +50,11 @@ def test_a_country_that_was_named_is_found(said: str, region: str) -> None:
         ("I'm in pain and I can't sleep", "no_location"),
         ("I'd rather not say where I am", "location_refused"),
         ("I don't want to tell you my country", "location_refused"),
+        ("It is none of your business where I am, I was in France once", "location_refused"),
+        ("Do not look up where I am", "location_refused"),
+        ("Please keep my location private", "location_refused"),
+        ("I am in Germany or France", "no_location"),
+        ("I used to live in Germany", "no_location"),
         ("I live in Mongolia", "no_verified_results"),
         ("I feel swiss cheese in my head", "no_location"),
         ("", "not_attempted"),
@@ -59,6 +64,11 @@ def test_a_doubt_finds_nothing(said: str, status: str) -> None:
     lookup = look_up([said], shipped_countries())
     assert lookup.status == status
     assert lookup.resources == ()
+
+
+@pytest.mark.parametrize(("region", "said"), [("United States", "the United States"), ("Ireland", "Ireland")])
+def test_a_place_is_said_as_people_say_it(region: str, said: str) -> None:
+    assert spoken(region) == said
 
 
 def test_the_newest_words_decide() -> None:

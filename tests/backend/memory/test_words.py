@@ -14,6 +14,16 @@ def test_case_accents_and_punctuation_make_no_difference() -> None:
     assert key_words("?!") == []
 
 
+@pytest.mark.parametrize("apostrophe", [*"'\u2019\u2018\u201b\u02bc\u02b9\u2032\u00b4\uff07`"])
+def test_every_writing_of_an_apostrophe_is_the_same(apostrophe: str) -> None:
+    assert normal(f"Don{apostrophe}t be so wordy") == "dont be so wordy"
+
+
+@pytest.mark.parametrize("unseen", ["\u00ad", "\u200b", "\u2060", "\ufeff"])
+def test_what_nobody_sees_makes_no_difference(unseen: str) -> None:
+    assert normal(f"keep it soft{unseen}ly") == "keep it softly"
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

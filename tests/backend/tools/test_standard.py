@@ -127,6 +127,14 @@ async def test_arguments_that_break_the_schema_are_refused_and_not_repeated(
 
 
 @pytest.mark.row("F5")
+@pytest.mark.parametrize("arguments", [{"inferred_location": SPOKEN}, {"risk_level": SPOKEN}, {"risk_level": None}])
+async def test_arguments_that_break_the_schema_are_named(backend: BackendEnd, arguments: dict[str, Any]) -> None:
+    reply = await backend.tool("get_crisis_support_template", arguments=arguments)
+    assert reply.json()["detail"]["message"].endswith("do not fit its schema: risk_level")
+    assert SPOKEN not in reply.text
+
+
+@pytest.mark.row("F5")
 async def test_a_tool_that_breaks_answers_500_without_its_own_words(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
