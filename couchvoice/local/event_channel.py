@@ -14,11 +14,15 @@ import msgspec
 from aiortc import RTCDataChannel
 from aiortc.exceptions import InvalidStateError
 
+from couchvoice.transports.peer import is_acknowledged
+
 log = logging.getLogger("couchvoice.local.event_channel")
 
 MAX_EVENT = 262_144  # bytes; libwebrtc and aiortc announce this as max-message-size
 MAX_BUFFERED = 16 * 1024 * 1024  # bytes that may wait for the far end
 FLUSH_TIMEOUT = 1.0  # seconds for the last events to be taken
+ARRIVAL_TIMEOUT = 2.5  # seconds for them to arrive: SCTP sends again after one what was lost
+_ARRIVAL_LOOK = 0.01  # seconds between two looks: aiortc tells nobody when it gets an acknowledgement
 
 
 class EventChannel:
@@ -37,14 +41,18 @@ class EventChannel:
         return True
 
     async def flush(self) -> None:
-        """Give the far end a moment to take what was sent."""
-        if not self._channel.bufferedAmount:
-            return
-        drained = asyncio.Event()
-        self._channel.once("bufferedamountlow", drained.set)
+        """Give the far end a moment to take what was sent, and the network one to bring it there: whoever hangs up at
+        once may overtake his last words."""
+        if self._channel.bufferedAmount:
+            drained = asyncio.Event()
+            self._channel.once("bufferedamountlow", drained.set)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_TIMEOUT):
+                    await drained.wait()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FLUSH_TIMEOUT):
-                await drained.wait()
+            async with asyncio.timeout(ARRIVAL_TIMEOUT):
+                while self._channel.readyState == "open" and not is_acknowledged(self._channel):
+                    await asyncio.sleep(_ARRIVAL_LOOK)
 
     def _try(self, text: bytes) -> bool:
         """False when it is too large for the far end."""

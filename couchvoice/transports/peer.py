@@ -144,6 +144,12 @@ def cut_off(peer: RTCPeerConnection) -> None:
             protocol.transport.abort()
 
 
+def is_acknowledged(channel: RTCDataChannel) -> bool:
+    """Whether the far end has all that was sent: bufferedAmount is 0 as soon as it is on its way."""
+    sctp = channel.transport
+    return not (sctp._data_channel_queue or sctp._outbound_queue or sctp._sent_queue)
+
+
 def on_message(channel: RTCDataChannel, receive: Callable[[str | bytes], None]) -> None:
     """Call ``receive`` for each message; an exception in it is logged and the peer lives."""
 

@@ -94,6 +94,18 @@ def test_a_client_that_says_something_else_is_told_the_difference_and_hung_up_on
     assert '+        "text": "Good evening.",' in trouble.message
 
 
+def test_the_difference_arrives_in_bad_weather_too(tmp_path):
+    """The goodbye overtook it: of the cassette's reason nothing was told."""
+    script = tmp_path / "asked.yaml"
+    asked = "weather: {delay: 0.06, jitter: 0.02}\nsteps:\n  - type: %s\n  - expect: {tools: [show_memory_status]}\n"
+    script.write_text(asked % MEMORY)
+    cassette = on_disk(run_scenario(read_scenarios(script)[0], load_settings()).record, tmp_path)
+    script.write_text(asked % "Is memory off?")
+    outcome = run_scenario(read_scenarios(script)[0], load_settings(), replay=cassette).outcome
+    assert outcome.mismatch is not None
+    assert '+        "text": "Is memory off?",' in outcome.mismatch
+
+
 def test_a_client_that_says_nothing_ends_the_play_and_does_not_hang(tmp_path):
     cassette = on_disk(recorded(GREETING), tmp_path)
     again = replayed(cassette, turns=1)
