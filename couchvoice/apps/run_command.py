@@ -40,9 +40,10 @@ async def run(options: RunOptions, settings: Settings) -> int:
     options.check(settings)
     scenarios = options.collected()
     with _sigterm_as_ctrl_c() as terminated:
-        status = await _run(options, scenarios)
-        if options.watch and status != INTERRUPTED:
+        if options.watch:
             status = await _watch(options, scenarios)
+        else:
+            status = await _run(options, scenarios)
     return TERMINATED if terminated.is_set() else status
 
 
@@ -94,9 +95,11 @@ async def _run(options: RunOptions, scenarios: Sequence[Scenario]) -> int:
 
 
 async def _watch(options: RunOptions, scenarios: Sequence[Scenario]) -> int:
-    """Hold again what has changed, for ever."""
+    """Hold them, then again what has changed, for ever. What changes while they are held has changed, too."""
     watched = WatchedFiles(options.paths)
     watched.look_at(scenarios)
+    if await _run(options, scenarios) == INTERRUPTED:
+        return INTERRUPTED
     while True:
         print("waiting for a change; Ctrl-C ends it", flush=True)
         try:

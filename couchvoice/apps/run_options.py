@@ -13,7 +13,7 @@ from pathlib import Path
 from couchvoice.errors import ConfigError
 from couchvoice.scenario.collect import SHIPPED, collected, shard_of
 from couchvoice.scenario.crew import CrewOptions
-from couchvoice.scenario.media_clock import chosen_speed
+from couchvoice.scenario.media_clock import REAL_TIME, chosen_speed
 from couchvoice.scenario.results import require_writable
 from couchvoice.scenario.scenario import Scenario
 from couchvoice.settings import Settings
@@ -61,6 +61,8 @@ class RunOptions:
             raise ConfigError(f"--workers {self.workers}: write a number from 1 to {MOST_WORKERS}")
         if not 0 <= self.retry <= MOST_RETRIES:
             raise ConfigError(f"--retry {self.retry}: write a number from 0 to {MOST_RETRIES}")
+        if self.speed is not None and not self.speed >= REAL_TIME:  # nan is not, either
+            raise ConfigError(f"--speed {self.speed:g}: write a number from {REAL_TIME:g} (real time) on")
         chosen_speed(settings, self.speed)
         self._check_cassettes(settings)
         for path in (self.junit, self.json, self.report):

@@ -95,7 +95,8 @@ async def test_a_shard_with_nothing_in_it_is_no_failure(folder: Path) -> None:
         (["talks", "--shard", "3/2"], 'error: --shard "3/2": write I/N'),
         (["talks", "--workers", "0"], "error: --workers 0: write a number from 1"),
         (["talks", "--retry", "99"], "error: --retry 99: write a number from 0"),
-        (["talks", "--speed", "0.5"], "--speed 0.5"),
+        (["talks", "--speed", "0.5"], "error: --speed 0.5: write a number from 1"),
+        (["talks", "--speed", "nan"], "error: --speed nan: write a number from 1"),
         (["talks", "--speed", "4", "--provider", "openai"], "the provider openai lives in real time"),
         (["talks", "--provider", "nobody"], 'error: unknown provider "nobody"'),
         (["talks", "--junit", "no/such/folder.xml"], "error: cannot write no/such/folder.xml: no such file"),
@@ -170,6 +171,21 @@ async def test_a_watched_scenario_is_held_again_when_it_has_changed(folder: Path
     await line_of("waiting for a change")
     process.send_signal(signal.SIGINT)
     assert await process.wait() == 130
+
+
+async def test_what_changes_while_the_first_run_is_on_is_held_again(folder: Path) -> None:
+    shutil.rmtree(folder / "talks")
+    (folder / "one.yaml").write_text("steps: [connect]")
+    (folder / "two.yaml").write_text("steps: [connect]")
+    process = await start("one.yaml", "two.yaml", "--watch", "--workers", 1, cwd=folder)
+    assert process.stdout is not None
+    assert (await process.stdout.readline()).decode().startswith("passed one")
+    (folder / "one.yaml").write_text("steps: [connect, {expect: {turns: 1}}]")
+    while not (line := (await process.stdout.readline()).decode()).startswith("FAILED one"):
+        assert line, "it ended"
+    process.send_signal(signal.SIGINT)
+    await process.communicate()
+    assert process.returncode == 130
 
 
 TYPED = (
