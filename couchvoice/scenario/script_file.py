@@ -29,8 +29,10 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _DEEPEST = 20  # files that include one another
 
-_FILES = frozenset({"wav", "replies", "include", "recordings"})  # fields that name a file
-_SPOKEN = "say"  # or does if it ends so
+_STEP = r"\$\.steps\[\d+\]"
+# Fields that name a file, by their whole paths: an argument of a tool may be called so, too.
+_NAMES_FILE = re.compile(rf"\$\.(replies|include|recordings)|{_STEP}\.(include|say\.wav|interrupt\.say\.wav)")
+_SPOKEN = re.compile(rf"{_STEP}\.(say|interrupt\.say)")  # or does if it ends so
 
 
 def read_scenarios(path: Path) -> list[Scenario]:
@@ -130,16 +132,17 @@ class _Draft:
             self._refuse(str(exc), part)
 
     def _field(self, part: _Part, name: str, node: yaml.Node, path: str) -> Any:
-        self._keys[f"{path}.{name}"] = part.place(node)
-        if name == "steps" and isinstance(node, yaml.SequenceNode):
-            self.places[f"{path}.steps"] = part.place(node)
+        own = f"{path}.{name}"
+        self._keys[own] = part.place(node)
+        if own == f"{WHOLE}.steps" and isinstance(node, yaml.SequenceNode):
+            self.places[own] = part.place(node)
             steps: list[Any] = []
             self._add_steps(part, node, steps)
             return steps
-        value = self._value(part, node, f"{path}.{name}")
-        if name in _FILES or name == _SPOKEN:
-            return _located(value, part.path.parent, always=name in _FILES)
-        return value
+        value = self._value(part, node, own)
+        if _NAMES_FILE.fullmatch(own):
+            return _located(value, part.path.parent, always=True)
+        return _located(value, part.path.parent, always=False) if _SPOKEN.fullmatch(own) else value
 
     def _add_steps(self, part: _Part, node: yaml.Node, steps: list[Any]) -> None:
         for item in part.file.items(node):
@@ -212,5 +215,7 @@ def _located(value: Any, folder: Path, *, always: bool) -> Any:
 def _meant(name: str) -> str:
     parts = [kind for kind in vars(script).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
     known = {field for part in parts for field in part.__struct_fields__}
+    if name in known:
+        return ", which stands elsewhere in a script"
     close = difflib.get_close_matches(name, known, n=1)
     return f": do you mean {close[0]!r}?" if close else ""

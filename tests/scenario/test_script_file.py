@@ -126,6 +126,7 @@ def test_what_ends_like_a_wav_is_one_and_all_else_is_words(tmp_path, read):
         ("steps:\n  - sya: x", "2:10", "unknown key 'sya': do you mean 'say'?"),
         ("steps: [mute]\nmemmory: x", "2:10", "unknown key 'memmory': do you mean 'memory'?"),
         ("steps:\n  - mute: 3", "2:11", "unknown key 'mute'"),
+        ("steps:\n  - faults: {end: {error: 500}}", "2:13", "unknown key 'error', which stands elsewhere in a script"),
         ("steps:\n  - {say: x, type: y}", "2:5", "a step is one of say, .* this one has say and type"),
         ("steps:\n  - {}", "2:5", "this one has none"),
         ("steps:\n  - wait: never", "2:11", "invalid enum value 'never'"),
@@ -198,3 +199,16 @@ def test_the_schema_of_the_package_is_that_of_the_program_and_takes_the_same(tmp
     assert not list(validator.iter_errors(as_an_editor_reads(tmp_path, WHOLE)))
     for wrong in ("steps: [{sya: x}]", "steps: []", "steps: [{say: a, type: b}]", "steps: [mute]\nfoo: 1"):
         assert list(validator.iter_errors(as_an_editor_reads(tmp_path, wrong))), wrong
+
+
+def test_an_argument_of_a_tool_is_no_file_whatever_it_is_called(read):
+    arguments = {
+        "wav": "a",
+        "replies": "b",
+        "include": "c",
+        "recordings": ["d"],
+        "say": "e.wav",
+        "steps": [{"include": "f"}],
+    }
+    (scenario,) = read(f"steps: [{{expect: {{tools: [{{name: x, arguments: {json.dumps(arguments)}}}]}}}}]")
+    assert scenario.script.steps[0].expect.tools[0].arguments == arguments
