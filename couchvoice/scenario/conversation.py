@@ -53,7 +53,7 @@ def _told_where_it_was_called(method: Callable[_Arguments, _Result]) -> Callable
             problem = AssertionError(str(exc))
         except ConfigError as exc:
             problem = exc
-        raise problem.with_traceback(None)
+        raise problem.with_traceback(None) from None
 
     return step
 
@@ -212,6 +212,8 @@ class Conversation:
         if say.wav is None:
             return say
         wav = self._files / say.wav
+        if not wav.is_file():
+            raise ConfigError(f"cannot play {wav}: no such file or directory")
         if not wav.with_suffix(".txt").is_file() and self._speed != REAL_TIME:
             raise ConfigError(f"no text beside {wav}: write {wav.stem}.txt, one line for each utterance")
         return Say(wav=str(wav))

@@ -123,3 +123,20 @@ def test_a_conversation_that_nobody_begins_starts_nothing(
     conversation = hold_conversation()
     assert conversation.story() == "nothing happened"
     assert conversation.finalized is None
+
+
+@pytest.mark.parametrize(
+    ("mistake", "why"),
+    [
+        (lambda conversation: conversation.say("gone.wav"), "cannot play .*gone.wav: no such file"),
+        (lambda conversation: conversation.weather("hail"), 'no weather is called "hail"'),
+        (lambda conversation: conversation.faults(end="sloow"), "Invalid enum value 'sloow'"),
+    ],
+)
+def test_of_a_mistake_the_reader_is_shown_nothing_of_ours(
+    conversation: Conversation, mistake: Callable[[Conversation], None], why: str
+) -> None:
+    with pytest.raises(ConfigError, match=why) as caught:
+        mistake(conversation)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
