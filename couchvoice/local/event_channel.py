@@ -22,7 +22,7 @@ MAX_EVENT = 262_144  # bytes; libwebrtc and aiortc announce this as max-message-
 MAX_BUFFERED = 16 * 1024 * 1024  # bytes that may wait for the far end
 FLUSH_TIMEOUT = 1.0  # seconds for the last events to be taken
 ARRIVAL_TIMEOUT = 2.5  # seconds for them to arrive: SCTP sends again after one what was lost
-_ARRIVAL_LOOK = 0.01  # seconds between two looks: aiortc tells nobody when it gets an acknowledgement
+_ARRIVAL_LOOK = 0.01  # seconds between two looks
 
 
 class EventChannel:
@@ -51,8 +51,11 @@ class EventChannel:
                     await drained.wait()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ARRIVAL_TIMEOUT):
-                while self._channel.readyState == "open" and not is_acknowledged(self._channel):
+                while self._is_under_way():  # noqa: ASYNC110  # aiortc tells of no acknowledgement
                     await asyncio.sleep(_ARRIVAL_LOOK)
+
+    def _is_under_way(self) -> bool:
+        return self._channel.readyState == "open" and not is_acknowledged(self._channel)
 
     def _try(self, text: bytes) -> bool:
         """False when it is too large for the far end."""
