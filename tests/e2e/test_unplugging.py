@@ -4,6 +4,8 @@ import asyncio
 import signal
 import sys
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ QUIET = 200  # of 32767
 PATIENCE = 2.0  # s more where the machine is busy with other tests
 ANSWER = "Yes, I can hear you well. How are you today?"
 VOICE = "alloy"
+ASKED_AT_MOST = 3  # the sound servers of a busy machine tear what they play, and that is not what is shown here
 
 
 @pytest.mark.timeout(90)
@@ -35,24 +38,42 @@ async def test_both_devices_are_pulled_out_and_put_back_and_the_talk_goes_on(tmp
             await lines_until(talking, type="state", state="listening")
             for plug, kind, name in ((microphone, "input", "couch_mic"), (speaker, "output", "couch_speaker")):
                 await pull_out_and_put_back(plug, talking, kind=kind, name=name)
-            heard = bytearray()
-            async with running(*RECORDER, environment=environment) as recorder:
-                hearing = asyncio.create_task(keep(recorder, heard))
-                async with running(
-                    "paplay", "-d", "micfeed", str(question), environment=microphone.environment
-                ) as asking:
-                    await asking.wait()
-                turn = (await lines_until(talking, type="turn"))[-1]
-                # The recorder hands out what it has a while later.
-                await until(lambda: ended_speaking(samples_of(heard)))
-                talking.send_signal(signal.SIGINT)
-                summary = (await lines_until(talking, type="summary"))[-1]
-                await talking.wait()
-                recorder.terminate()
-                await hearing
-    assert (turn["user_text"], turn["assistant_text"]) == ("Hello, can you hear me?", ANSWER)
-    assert (summary["turns"], summary["exit"]) == (1, 130)
-    assert KnownRecordings([answer]).hear(around_speech(samples_of(heard)), RATE).text == ANSWER
+            turns = [await ask(question, talking, answer, microphone, environment)]
+            while not turns[-1].heard_whole and len(turns) < ASKED_AT_MOST:
+                turns.append(await ask(question, talking, answer, microphone, environment))
+            talking.send_signal(signal.SIGINT)
+            summary = (await lines_until(talking, type="summary"))[-1]
+            await talking.wait()
+    assert {turn.texts for turn in turns} == {("Hello, can you hear me?", ANSWER)}
+    assert turns[-1].heard_whole
+    assert (summary["turns"], summary["exit"]) == (len(turns), 130)
+
+
+@dataclass
+class Asked:
+    texts: tuple[str, str]
+    heard_whole: bool  # from the loudspeaker's monitor
+
+
+async def ask(
+    question: Path,
+    talking: asyncio.subprocess.Process,
+    answer: Recording,
+    microphone: HotPlug,
+    environment: dict[str, str],
+) -> Asked:
+    heard = bytearray()
+    async with running(*RECORDER, environment=environment) as recorder:
+        hearing = asyncio.create_task(keep(recorder, heard))
+        async with running("paplay", "-d", "micfeed", str(question), environment=microphone.environment) as asking:
+            await asking.wait()
+        turn = (await lines_until(talking, type="turn"))[-1]
+        # The recorder hands out what it has a while later.
+        await until(lambda: ended_speaking(samples_of(heard)))
+        recorder.terminate()
+        await hearing
+    text = KnownRecordings([answer]).hear(around_speech(samples_of(heard)), RATE).text
+    return Asked((turn["user_text"], turn["assistant_text"]), text == ANSWER)
 
 
 async def pull_out_and_put_back(plug: HotPlug, talking: asyncio.subprocess.Process, *, kind: str, name: str) -> None:
